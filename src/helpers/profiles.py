@@ -1,0 +1,131 @@
+"""The three scales of the course, and the one place that reads the environment.
+
+A profile is a frozen set of values; no profile changes the code path. `PRUNING_PROFILE` chooses one,
+`HUB_MIRROR` names a folder laid out by hub id that is looked at before the hub.
+"""
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+ASSETS = Path(__file__).parent / "assets"
+POCKET = "pocket"  # the id of the model, the text and the tasks that ship with the package
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Values of one scale of the experiment. Learning rates are peaks; steps are optimizer steps."""
+
+    name: str
+    model: str  # hub id, folder, or "pocket"
+    text: str  # hub id of the MLM text, or "pocket"
+    text_config: str | None
+    glue: str  # hub id of the tasks, or "pocket"
+    tasks: tuple
+    max_length: int  # tokens
+    text_rows: int | None  # None: all
+    train_rows: int | None
+    dev_rows: int | None
+    burn_in_steps: int  # MLM training before anything else, without pruning
+    mlm_steps: int
+    ramp_steps: int  # of these, how many until the final sparsity
+    frequency: int  # steps between recomputations of the masks
+    mlm_batch: int
+    mlm_probability: float
+    mlm_learning_rate: float
+    warmup_steps: int
+    epochs: int
+    deletion_epochs: int  # information deletion trains longer, until its training loss is comparable
+    before_after_epochs: tuple  # prune_downstream: epochs before and after pruning
+    batch: int
+    learning_rates: tuple
+    seeds: tuple
+    sparsities: tuple
+    checkpoint_every: int | None  # steps between checkpoints to resume from
+
+
+TENS = tuple(n / 10 for n in range(10))
+
+PROFILES = {
+    "tiny": Profile(
+        "tiny", POCKET, POCKET, None, POCKET, ("cola", "sst2", "qqp", "mnli", "qnli"), max_length=32,
+        text_rows=60_000, train_rows=1_024, dev_rows=1_000, burn_in_steps=0, mlm_steps=600, ramp_steps=300, frequency=10,
+        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=1e-3, warmup_steps=10, epochs=8, deletion_epochs=16, before_after_epochs=(8, 8),
+        batch=32, learning_rates=(1e-3,), seeds=(0, 1, 2), sparsities=(*TENS, 0.95), checkpoint_every=None,
+    ),
+    "small": Profile(
+        "small", "google/bert_uncased_L-2_H-128_A-2", "Salesforce/wikitext", "wikitext-103-raw-v1", "nyu-mll/glue",
+        ("cola", "sst2", "mrpc", "mnli", "qnli"), max_length=64, text_rows=20_000, train_rows=4_000, dev_rows=1_000,
+        burn_in_steps=1_000, mlm_steps=2_000, ramp_steps=500, frequency=10, mlm_batch=32, mlm_probability=0.15, mlm_learning_rate=5e-4,
+        warmup_steps=50, epochs=3, deletion_epochs=6, before_after_epochs=(3, 3), batch=32, learning_rates=(2e-4,),
+        seeds=(0, 1, 2), sparsities=TENS, checkpoint_every=500,
+    ),
+    "paper": Profile(
+        "paper", "google-bert/bert-base-uncased", "wikimedia/wikipedia", "20231101.en", "nyu-mll/glue",
+        ("mnli", "qqp", "qnli", "sst2", "cola"), max_length=128, text_rows=None, train_rows=None, dev_rows=None,
+        burn_in_steps=0, mlm_steps=100_000, ramp_steps=10_000, frequency=10, mlm_batch=32, mlm_probability=0.15, mlm_learning_rate=2e-5,
+        warmup_steps=10, epochs=3, deletion_epochs=13, before_after_epochs=(3, 5), batch=32,
+        learning_rates=(2e-5, 3e-5, 4e-5, 5e-5), seeds=(0,), sparsities=TENS, checkpoint_every=5_000,
+    ),
+}
+
+
+def get(name):
+    """The profile of a name, or a ValueError that lists the valid ones."""
+    if name not in PROFILES:
+        raise ValueError(f"unknown profile {name!r}; choose one of {', '.join(PROFILES)} (environment variable PRUNING_PROFILE)")
+    return PROFILES[name]
+
+
+def current(**changes):
+    """The profile that `PRUNING_PROFILE` names (default tiny), with `changes` to its values.
+
+    Examples
+    --------
+    >>> current(mlm_steps=100).mlm_steps
+    100
+    """
+    return dataclasses.replace(get(os.environ.get("PRUNING_PROFILE", "tiny")), **changes)
+
+
+def mirror():
+    """The folder that `HUB_MIRROR` names, or None; a folder that is not there is an error."""
+    folder = os.environ.get("HUB_MIRROR")
+    if not folder:
+        return None
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"HUB_MIRROR is {folder!r}, but there is no such folder; correct it, or unset it to use the hub")
+    return Path(folder)
+
+
+def locate(hub_id):
+    """Where to load a hub id from: the package's assets, the mirror, a folder, or the hub itself.
+
+    Returns
+    -------
+    str
+    """
+    if hub_id == POCKET:
+        return str(ASSETS / "pocket-bert")
+    found = mirror() and mirror() / hub_id
+    return str(found) if found and found.is_dir() else hub_id
+
+
+@cache
+def provenance():
+    """Machine, versions and commit, to store beside results."""
+    import datetime
+    import platform
+    import subprocess
+    from importlib.metadata import version
+
+    git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("torch", "transformers", "datasets", "numpy")},
+        "commit": git.stdout.strip() or "unknown",
+        "date": datetime.date.today().isoformat(),
+    }

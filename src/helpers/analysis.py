@@ -1,0 +1,198 @@
+"""Regimes, intervals, mask overlap and sort-order movement, from tidy rows, masks and weights."""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from .pruning import encoder_of, prunable_parameters
+
+
+def expected_difference(sparsity):
+    """Fraction of entries in which two independent masks of a sparsity differ: 2s(1-s)."""
+    return 2 * sparsity * (1 - sparsity)
+
+
+def task_mean(rows, metric="accuracy"):
+    """The mean over the tasks of a metric, for each condition, sparsity and seed.
+
+    Only seeds and sparsities for which every task was measured are kept, so that all means are over the
+    same tasks.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows.
+    metric : str
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, ``condition``, ``sparsity``, ``seed``, ``value``.
+    """
+    chosen = rows[rows.metric == metric]
+    chosen = chosen.groupby(["model", "condition", "sparsity", "seed", "task"], as_index=False)["value"].max() if metric == "accuracy" \
+        else chosen.groupby(["model", "condition", "sparsity", "seed", "task"], as_index=False)["value"].min()
+    needed = chosen.groupby("model").task.transform("nunique")
+    groups = chosen.assign(needed=needed).groupby(["model", "condition", "sparsity", "seed"], as_index=False)
+    means = groups.agg(value=("value", "mean"), tasks=("task", "nunique"), needed=("needed", "first"))
+    return means[means.tasks == means.needed].drop(columns=["tasks", "needed"]).reset_index(drop=True)
+
+
+def interval(values, confidence=0.95):
+    """Mean and t-interval of independent values.
+
+    Returns
+    -------
+    tuple of float
+        Mean, lower and upper end; with one value the ends are NaN.
+    """
+    values = np.asarray(values, dtype=float)
+    mean = values.mean()
+    if len(values) < 2:
+        return mean, np.nan, np.nan
+    half = stats.sem(values) * stats.t.ppf(0.5 + confidence / 2, len(values) - 1)
+    return mean, mean - half, mean + half
+
+
+def intervals(values, by=("model", "condition", "sparsity")):
+    """Mean and 95% interval over seeds of a column ``value``, for each group.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns of `by`, ``mean``, ``low``, ``high``, ``seeds``.
+    """
+    rows = [(*key, *interval(group), len(group)) for key, group in values.groupby(list(by))["value"]]
+    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "seeds"])
+
+
+def difference(values, condition, reference, reference_sparsity=None):
+    """A condition minus a reference, seed by seed, at each sparsity.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        From `task_mean`, of one model.
+    condition, reference : str
+    reference_sparsity : float, optional
+        Default: the same sparsity as the condition's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``sparsity``, ``mean``, ``low``, ``high``, ``seeds``.
+    """
+    left = values[values.condition == condition]
+    right = values[values.condition == reference]
+    if reference_sparsity is not None:
+        right = right[right.sparsity == reference_sparsity].drop(columns="sparsity")
+    on = ["seed"] if reference_sparsity is not None else ["seed", "sparsity"]
+    both = left.merge(right, on=on, suffixes=("", "_reference"))
+    return intervals(both.assign(value=both.value - both.value_reference), by=("sparsity",))
+
+
+def regimes(rows, free=0.01, loss=0.03):
+    """Where the three regimes lie, by a stated rule.
+
+    *Free*: the highest sparsity up to which the mean accuracy of ``prune_pretrain`` stays within `free` of
+    ``dense``, at every sparsity. *Deletion*: the sparsities above it where both ``prune_pretrain`` and
+    ``info_deletion`` have lost at least `loss` and differ by less than what ``info_deletion`` has lost: most of
+    the loss is there without any restriction. *Restriction*: the sparsities where ``info_deletion`` is better
+    than ``prune_pretrain`` by at least `loss`.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    free, loss : float
+        Fractions of accuracy.
+
+    Returns
+    -------
+    dict
+        ``free_up_to`` (float), ``deletion`` and ``restriction`` (lists of sparsities), ``table`` (data frame
+        with the losses at each sparsity).
+    """
+    means = task_mean(rows).groupby(["condition", "sparsity"])["value"].mean()
+    dense = means["dense"].iloc[0]
+    table = pd.DataFrame({
+        "pruned_loss": dense - means["prune_pretrain"], "deletion_loss": dense - means["info_deletion"],
+    }).dropna()
+    table["regained"] = table.pruned_loss - table.deletion_loss
+    held = (table.pruned_loss <= free).cumprod().astype(bool)
+    deletion = (table.pruned_loss >= loss) & (table.deletion_loss >= loss) & (table.regained.abs() < table.deletion_loss)
+    restriction = table.regained >= loss
+    return {
+        "free_up_to": float(table.index[held].max()) if held.any() else 0.0,
+        "deletion": table.index[deletion].tolist(), "restriction": table.index[restriction].tolist(), "table": table,
+    }
+
+
+def sort_order_movement(before, after):
+    """How far each weight moved in its matrix's order of magnitudes, as a fraction of the positions.
+
+    A weight at position 59 of 100 before and 63 of 100 after moved 0.04 (Sec. 5, Table 2).
+
+    Parameters
+    ----------
+    before, after : torch.nn.Module
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a matrix: ``matrix``, ``mean``, ``std`` over its weights, ``entries``.
+    """
+    first, second = prunable_parameters(before), prunable_parameters(after)
+    rows = []
+    for name in first.keys() & second.keys():
+        ranks = [stats.rankdata(w.detach().abs().cpu().numpy().ravel(), method="ordinal") for w in (first[name], second[name])]
+        moved = np.abs(ranks[0] - ranks[1]) / len(ranks[0])
+        rows.append((name, moved.mean(), moved.std(), len(moved)))
+    order = {name: i for i, name in enumerate(first)}
+    table = pd.DataFrame(sorted(rows, key=lambda row: order[row[0]]), columns=["matrix", "mean", "std", "entries"])
+    return table
+
+
+def mask_difference_by_matrix(a, b):
+    """`helpers.pruning.mask_difference` matrix by matrix, beside what independent masks would give.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``matrix``, ``difference``, ``independent``, ``sparsity``.
+    """
+    rows = []
+    for name, mask in a.items():
+        sparsity = float((~mask).float().mean())
+        rows.append((name, float((mask != b[name]).float().mean()), expected_difference(sparsity), sparsity))
+    return pd.DataFrame(rows, columns=["matrix", "difference", "independent", "sparsity"])
+
+
+def head_sparsity(model, masks):
+    """The fraction of each attention head's weights that masks prune (Fig. 4, left).
+
+    Over the head's rows of query, key and value and its columns of the attention output.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``layer``, ``head``, ``sparsity``.
+    """
+    heads = encoder_of(model).config.num_attention_heads
+    pruned, total = {}, {}
+    for name, mask in masks.items():
+        parts = name.split(".")
+        if "attention" not in parts:
+            continue
+        layer = next(int(part) for part in parts if part.isdigit())
+        blocks = mask.chunk(heads, dim=1 if "output" in parts else 0)
+        for head, block in enumerate(blocks):
+            pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())
+            total[layer, head] = total.get((layer, head), 0) + block.numel()
+    return pd.DataFrame([(*key, pruned[key] / total[key]) for key in sorted(total)], columns=["layer", "head", "sparsity"])
+
+
+def linear_fit(x, y):
+    """Slope, intercept and Pearson correlation of a least-squares line (Fig. 2, left)."""
+    fit = stats.linregress(x, y)
+    return fit.slope, fit.intercept, fit.rvalue

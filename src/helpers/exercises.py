@@ -1,0 +1,73 @@
+"""Checks for the exercises: what is right, what is wrong and where, in the learner's terms.
+
+A check never raises. It prints one line, so that an unsolved exercise does not stop the notebook, and
+returns whether the answer is right.
+"""
+
+import torch
+
+from .pruning import magnitude_mask
+from .schedule import cubic_sparsity
+
+
+def _say(right, message):
+    print(("✔ " if right else "✘ ") + message)
+    return right
+
+
+def _call(function, *arguments, **options):
+    try:
+        return function(*arguments, **options), None
+    except Exception as error:
+        return None, f"your function stops with {type(error).__name__}: {error}"
+
+
+def check_magnitude_mask(function):
+    """Check a learner's ``magnitude_mask(weight, sparsity)``."""
+    weight = torch.tensor([[0.5, -0.1, 0.3], [-0.9, 0.05, -0.4]])
+    mask, error = _call(function, weight.clone(), 0.5)
+    if error:
+        return _say(False, error)
+    if mask is None:
+        return _say(False, "nothing there yet: return a mask. The check compares it with the reference.")
+    if not torch.is_tensor(mask) or mask.shape != weight.shape:
+        return _say(False, f"the mask must be a tensor of the weight's shape {tuple(weight.shape)}, got {getattr(mask, 'shape', type(mask))}")
+    mask = mask.bool()
+    right = magnitude_mask(weight, 0.5)
+    if (mask == right).all():
+        larger = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
+        for sparsity in (0.0, 0.25, 0.9):
+            mask, error = _call(function, larger.clone(), sparsity)
+            if error or mask is None:
+                return _say(False, f"right at 50%, but at {100 * sparsity:.0f}% {error or 'it returns nothing'}")
+            zeros, wanted = int((~mask.bool()).sum()), round(larger.numel() * sparsity)
+            if zeros != wanted:
+                return _say(False, f"right on the small matrix, but on a 40 × 30 one at {100 * sparsity:.0f}% it prunes {zeros} entries instead of {wanted}")
+            if (mask.bool() != magnitude_mask(larger, sparsity)).any():
+                return _say(False, f"the count is right at {100 * sparsity:.0f}%, but not the choice of entries")
+        return _say(True, "right: the same masks as the reference at 0, 25, 50 and 90%")
+    if (mask == ~right).all():
+        return _say(False, "exactly the wrong way round: True stands for kept, and the small magnitudes are pruned")
+    signed = weight > weight.flatten().sort().values[2]
+    if (mask == signed).all():
+        return _say(False, "you compare signed values; -0.9 is a large weight. Take absolute values first.")
+    zeros = int((~mask).sum())
+    if zeros != 3:
+        return _say(False, f"{zeros} of 6 entries are pruned, 3 should be; look at which side of the threshold the threshold itself falls (> or >=)")
+    return _say(False, f"the number of pruned entries is right, but not which: {weight[~mask].tolist()} are pruned, {weight[~right].tolist()} should be")
+
+
+def check_cubic_schedule(function):
+    """Check a learner's ``cubic_schedule(step, end, final)``."""
+    for step, name in ((0, "at the start"), (100, "at the end"), (50, "half-way"), (150, "after the end")):
+        value, error = _call(function, step, 100, 0.8)
+        if error:
+            return _say(False, error)
+        if value is None:
+            return _say(False, "nothing there yet: return the sparsity at this step")
+        wanted = cubic_sparsity(step, begin=0, end=100, final=0.8)
+        if abs(float(value) - wanted) > 1e-6:
+            hints = {"at the start": "(1 - 0) ** 3 is 1, so nothing is pruned yet", "half-way": "is the bracket cubed?",
+                     "after the end": "after the ramp the sparsity stays where it is", "at the end": "the bracket is 0 there"}
+            return _say(False, f"{name} (step {step} of 100, final sparsity 0.8) you get {float(value):.4f}, it should be {wanted:.4f}: {hints[name]}")
+    return _say(True, "right: the schedule of Zhu and Gupta")

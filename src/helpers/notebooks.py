@@ -1,0 +1,144 @@
+"""Execute the course's notebooks, with progress, and keep them and their HTML.
+
+From a shell: ``python -m helpers.notebooks --out build``, or with ``--only 03`` just one.
+"""
+
+import argparse
+import re
+import sys
+import time
+from fnmatch import fnmatch
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+from nbconvert.filters import strip_ansi
+from tqdm import tqdm
+
+
+def find(folder, pattern=""):
+    """The notebooks in `folder` whose name contains `pattern` (a plain string or a glob), in reading order."""
+    notebooks = sorted(Path(folder).glob("[0-9]*.ipynb"))
+    if not notebooks:
+        raise FileNotFoundError(f"no notebooks in {str(folder)!r}; go to the top of the course, or name their folder with --notebooks")
+    chosen = [path for path in notebooks if fnmatch(path.stem, f"*{pattern}*")]
+    if not chosen:
+        raise FileNotFoundError(f"no notebook is called {pattern!r}; there are {', '.join(path.stem for path in notebooks)}")
+    return chosen
+
+
+def peak_megabytes(pid):
+    """The most memory a process has held so far, or NaN where the system does not tell (it does on Linux)."""
+    try:
+        return int(re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) * 1024 / 1e6
+    except (OSError, TypeError):
+        return float("nan")
+
+
+def execute(notebook, folder, name):
+    """Run all cells of `notebook` in place, in a kernel of this Python, with a progress bar.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    folder : Path
+        Where the kernel works.
+    name : str
+        Shown beside the bar.
+
+    Returns
+    -------
+    cells, minutes, megabytes : int, float, float
+        The number of code cells, the time they took, and the kernel's peak memory.
+
+    Raises
+    ------
+    nbclient.exceptions.CellExecutionError
+        At the first cell that fails; what ran until then is in `notebook`.
+    """
+    peak = float("nan")
+    cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    started = time.perf_counter()
+
+    def after_cell(**_):
+        nonlocal peak
+        peak = peak_megabytes(client.km.provisioner.pid)  # asked while the kernel still lives
+        bar.update()
+
+    client = NotebookClient(
+        notebook, kernel_name="python3", timeout=None, record_timing=False, coalesce_streams=True,
+        on_cell_executed=after_cell, resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--IPKernelApp.log_level=40"],  # its warning about local connections would break the bar
+    )
+    with tqdm(total=cells, desc=f"{name:26}", unit="cell") as bar:
+        client.execute()
+        minutes = (time.perf_counter() - started) / 60
+        bar.set_postfix_str(f"{minutes:.1f} min, {peak:.0f} MB")
+    return cells, minutes, peak
+
+
+def normalise(notebook):
+    """Drop what changes from machine to machine, so that a re-run notebook differs only where its results do."""
+    notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata.get("language_info", {}).pop("version", None)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+
+
+def to_html(notebook, folder, name):
+    """The notebook as one HTML page, with its images inside and its links to other notebooks leading to their pages."""
+    resources = {"metadata": {"name": name, "path": str(folder)}}
+    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=resources)
+    return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
+
+
+def main(arguments=None):
+    """Execute the notebooks; returns the exit code: 0, or 1 if a notebook is missing or a cell fails."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.notebooks", description="Execute the course's notebooks.")
+    parser.add_argument("--notebooks", default="notebooks", metavar="DIR", help="where they are; default: notebooks")
+    parser.add_argument("--only", default="", metavar="PATTERN", help='those whose name contains this, such as 03 or "0[1-3]"')
+    parser.add_argument("--out", default="build", metavar="DIR", help="where executed notebooks and HTML go; default: build")
+    parser.add_argument("--in-place", action="store_true", help="also write each executed notebook back to where it came from")
+    parser.add_argument("--no-html", action="store_true", help="no HTML")
+    options = parser.parse_args(arguments)
+
+    try:
+        paths = find(options.notebooks, options.only)
+    except FileNotFoundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+
+    rows = []
+    for path in paths:
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata.pop("widgets", None)  # the state of the widgets of an earlier run
+        try:
+            rows.append((path.stem, *execute(notebook, path.parent, path.stem)))
+        except (CellExecutionError, DeadKernelError) as error:
+            hint = " (is there too little memory?)" if isinstance(error, DeadKernelError) else ""
+            print(f"\n{path.name} stopped at a cell that fails; {out} has it as far as it got\n", file=sys.stderr)
+            print(strip_ansi(str(error)) + hint, file=sys.stderr)
+            return 1
+        finally:
+            normalise(notebook)
+            nbformat.write(notebook, out / path.name)
+        if options.in_place:
+            nbformat.write(notebook, path)
+        if not options.no_html:
+            (out / f"{path.stem}.html").write_text(to_html(notebook, path.parent, path.stem), encoding="utf-8")
+
+    print(f"\n{'notebook':26} {'cells':>5} {'minutes':>8} {'peak MB':>8}")
+    for name, cells, minutes, peak in rows:
+        print(f"{name:26} {cells:5} {minutes:8.1f} {peak:8.0f}")
+    _, cells, minutes, peaks = zip(*rows)
+    print(f"{'together':26} {sum(cells):5} {sum(minutes):8.1f} {max(peaks):8.0f}")
+    print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The paper's tables as data frames: the numbers to stand beside ours."""
+
+from functools import cache
+
+import pandas as pd
+
+from .profiles import ASSETS
+
+TASKS = {"CoLA": "cola", "SST-2": "sst2", "QQP": "qqp", "MNLI": "mnli", "QNLI": "qnli"}
+CITATION = "Gordon, Duh & Andrews 2020"
+
+
+@cache
+def _read(name):
+    return pd.read_csv(ASSETS / "paper" / f"{name}.csv")
+
+
+def table1():
+    """Table 1: pre-training losses, GLUE dev accuracies and training losses, for each condition and sparsity.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``condition``, ``pruned_pct``, ``pretrain_loss`` (nats, MLM plus next sentence), ``task``
+        (and the paper's own average as "AVG"), ``dev_acc`` (%), ``train_loss`` (nats, whole training set).
+    """
+    return _read("table1").copy()
+
+
+def table2():
+    """Table 2: how far fine-tuning moves weights in the order of magnitudes, in % of the positions.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``learning_rate``, ``task``, ``moved_pct_mean``, ``moved_pct_std`` (over weights).
+    """
+    return _read("table2").copy()
+
+
+def table3():
+    """Table 3: mean and standard deviation of each of BERT-Base's 74 prunable matrices.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``layer`` (missing for word embeddings and pooler), ``matrix``, ``mean``, ``std``.
+    """
+    return _read("table3").copy()
+
+
+def figure4_movement():
+    """Figure 4, right: movement in sort order after each epoch of fine-tuning, learning rate 5e-5, in %."""
+    return _read("figure4_movement").copy()
+
+
+def table1_rows():
+    """Table 1 as tidy rows with the columns of our results (fractions), so that both fit the same plots.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `helpers.experiment.run` gives them, with profile "paper" and model "BERT-Base (paper)". The
+        condition ``dense`` is the 0% row of ``prune_pretrain``. There is one run a cell, so no seeds.
+    """
+    table = table1()
+    table = table[table.task != "AVG"]
+    rows = []
+    for metric, column, scale in (("accuracy", "dev_acc", 0.01), ("train_loss", "train_loss", 1.0), ("mlm_loss", "pretrain_loss", 1.0)):
+        rows.append(pd.DataFrame({
+            "profile": "paper", "model": "BERT-Base (paper)", "condition": table.condition, "sparsity": table.pruned_pct / 100,
+            "task": table.task.map(TASKS), "seed": 0, "learning_rate": float("nan"), "metric": metric, "value": table[column] * scale,
+        }))
+    rows = pd.concat(rows, ignore_index=True).dropna(subset=["value"])
+    dense = rows[(rows.condition == "prune_pretrain") & (rows.sparsity == 0)].assign(condition="dense")
+    return pd.concat([rows, dense], ignore_index=True)
+
+
+def claims():
+    """The paper's claims, indexed by number: ``section``, ``claim`` and the ``notebook`` that settles it."""
+    return pd.read_csv(ASSETS / "paper" / "claims.csv", dtype={"section": str}).set_index("number")

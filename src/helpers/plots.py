@@ -1,0 +1,229 @@
+"""Figures from data frames: one colour and marker for each condition, one line style for each source."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import seaborn as sns
+from matplotlib.lines import Line2D
+
+from .analysis import expected_difference, intervals, task_mean
+from .data import NAMES
+
+_COLORS = sns.color_palette("colorblind")
+# The same in every figure: colour, marker, name in the legend
+CONDITION_STYLE = {
+    "prune_pretrain": (_COLORS[0], "o", "pruned in pre-training"),
+    "info_deletion": (_COLORS[1], "s", "information deletion"),
+    "prune_downstream": (_COLORS[2], "^", "pruned after fine-tuning"),
+    "random": (_COLORS[3], "X", "random masks"),
+    "dense": ((0.35, 0.35, 0.35), "D", "dense"),
+    "from_scratch": ((0.35, 0.35, 0.35), "v", "from scratch"),
+    "majority": ((0.6, 0.6, 0.6), "_", "majority label"),
+}
+METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
+                "matthews_correlation": "Matthews correlation", "f1": "F1"}
+_LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
+
+
+def use_style():
+    """Fonts and grid of the course; call once at the top of a notebook."""
+    sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
+    plt.rcParams.update({"figure.figsize": (7.5, 4.2), "figure.dpi": 90, "savefig.bbox": "tight", "axes.titlesize": "medium",
+                         "legend.frameon": False, "legend.fontsize": "small", "axes.titlelocation": "left"})
+
+
+def sparsity_axis(ax):
+    """Label the x axis as sparsity in percent."""
+    ax.set_xlabel("sparsity (% of weights pruned)")
+    return ax
+
+
+def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"), *,
+           task=None, relative=False, mine=None, floors=True, ax=None):
+    """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
+
+    Parameters
+    ----------
+    sources : dict of str to pandas.DataFrame
+        Name of the source → tidy rows of one model. The first is drawn with solid lines and full markers.
+    metric : str
+        ``accuracy`` (drawn in %), ``train_loss`` or ``mlm_loss``.
+    conditions : sequence of str
+    task : str, optional
+        Default: the mean over the tasks.
+    relative : bool
+        Subtract each source's dense value.
+    mine : pandas.DataFrame, optional
+        The learner's own rows of that task, drawn as stars.
+    floors : bool
+        Draw the dense, from-scratch and majority values of the first source as horizontal lines.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    scale = 100 if metric == "accuracy" else 1
+    legend = []
+    for number, (source, rows) in enumerate(sources.items()):
+        values = task_mean(rows[rows.task == task] if task else rows, metric)
+        if values.empty:
+            continue
+        means = intervals(values)
+        dense = means[means.condition == "dense"]["mean"]
+        shift = dense.iloc[0] if relative and len(dense) else 0.0
+        for condition in conditions:
+            line = means[means.condition == condition].sort_values("sparsity")
+            if condition != "dense" and len(dense) and 0 not in set(line.sparsity) and len(line):
+                line = _with_dense(line, means)
+            if line.empty:
+                continue
+            color, marker, name = CONDITION_STYLE[condition]
+            x = 100 * line.sparsity
+            ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
+                    markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
+            ax.fill_between(x, scale * (line.low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
+            if number == 0:
+                legend.append(Line2D([], [], color=color, marker=marker, label=name))
+        if floors and number == 0 and metric != "mlm_loss":
+            for condition, style in (("dense", "--"), ("from_scratch", ":"), ("majority", "-.")):
+                level = means[means.condition == condition]["mean"]
+                if len(level):
+                    y = scale * (level.iloc[0] - shift)
+                    ax.axhline(y, color=CONDITION_STYLE[condition][0], linestyle=style, linewidth=1)
+                    ax.annotate(CONDITION_STYLE[condition][2], (0.005, y), xycoords=("axes fraction", "data"), fontsize=8, va="bottom",
+                                color="0.3")
+    if mine is not None and len(mine):
+        for condition, rows in mine[mine.metric == metric].groupby("condition"):
+            shown = rows if task is None else rows[rows.task == task]
+            ax.plot(100 * shown.sparsity, scale * shown.value, linestyle="", marker="*", markersize=16, markeredgecolor="black",
+                    color=CONDITION_STYLE[condition][0], zorder=5)
+        legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
+    if len(sources) > 1:
+        legend += [Line2D([], [], color="0.3", linestyle=_LINES[i], marker="o", markerfacecolor="0.3" if i == 0 else "white", label=name)
+                   for i, name in enumerate(sources)]
+    ax.legend(handles=legend)
+    label = METRIC_LABEL.get(metric, metric)
+    ax.set_ylabel(f"{label}, against dense" if relative else label)
+    ax.set_title(NAMES[task] if task else f"mean over {rows_tasks(sources)} tasks")
+    return sparsity_axis(ax)
+
+
+def rows_tasks(sources):
+    """How many tasks the first source has."""
+    return next(iter(sources.values())).task.nunique()
+
+
+def _with_dense(line, means):
+    start = means[means.condition == "dense"].assign(sparsity=0.0)
+    return type(line)(np.vstack([start[line.columns], line]), columns=line.columns).astype({c: float for c in ("sparsity", "mean", "low", "high")})
+
+
+def weight_histogram(weight, threshold=None, ax=None):
+    """Histogram of the magnitudes of a weight, with the threshold below which it is pruned.
+
+    Parameters
+    ----------
+    weight : torch.Tensor
+    threshold : float, optional
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = ax or plt.gca()
+    magnitude = weight.detach().abs().flatten().cpu().numpy()
+    bins = np.linspace(0, np.quantile(magnitude, 0.999), 61)
+    counts, edges = np.histogram(magnitude, bins)
+    pruned = edges[1:] <= threshold if threshold is not None else np.zeros(len(counts), bool)
+    colors = np.where(pruned[:, None], _COLORS[3], _COLORS[0])
+    ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colors, linewidth=0)
+    if threshold is not None:
+        ax.axvline(threshold, color="black", linewidth=1.2)
+        ax.annotate("  threshold", (threshold, 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
+    ax.set_xlabel("magnitude |w|")
+    ax.set_ylabel("number of weights")
+    return ax
+
+
+def mask_image(mask, ax=None, size=96):
+    """The upper left corner of a mask as an image: dark = kept, light = pruned."""
+    ax = ax or plt.gca()
+    corner = mask[:size, :size].cpu().numpy()
+    ax.imshow(corner, cmap="cividis_r", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(False)
+    ax.set_title(f"mask, {corner.shape[0]} × {corner.shape[1]} entries: dark = kept", fontsize=10)
+    return ax
+
+
+def schedule_lines(schedules, ax=None):
+    """Sparsity against step for several schedules.
+
+    Parameters
+    ----------
+    schedules : dict of str to (steps, sparsities)
+    """
+    ax = ax or plt.gca()
+    for number, (name, (steps, sparsities)) in enumerate(schedules.items()):
+        ax.plot(steps, 100 * np.asarray(sparsities), label=name, linestyle=_LINES[number % len(_LINES)], color=_COLORS[number % 10])
+    ax.set_xlabel("training step")
+    ax.set_ylabel("sparsity (%)")
+    ax.set_ylim(-2, 102)
+    ax.legend()
+    return ax
+
+
+def loss_against_accuracy(rows, condition="info_deletion", ax=None):
+    """MLM loss against accuracy, a line for each task (Fig. 2, left).
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    """
+    ax = ax or plt.gca()
+    chosen = rows[rows.condition == condition]
+    keys = ["task", "sparsity", "seed"]
+    loss = chosen[chosen.metric == "mlm_loss"].drop_duplicates(keys).set_index(keys).value
+    accuracy = chosen[chosen.metric == "accuracy"].groupby(keys).value.max()
+    both = loss.to_frame("loss").join(accuracy.rename("accuracy")).groupby(["task", "sparsity"]).mean().reset_index()
+    for number, (task, points) in enumerate(both.groupby("task")):
+        slope, intercept = np.polyfit(points.loss, 100 * points.accuracy, 1)
+        x = np.array([points.loss.min(), points.loss.max()])
+        ax.plot(points.loss, 100 * points.accuracy, marker="osX^D"[number % 5], linestyle="", color=_COLORS[number])
+        ax.plot(x, slope * x + intercept, linestyle=_LINES[number % 4], color=_COLORS[number], label=f"{NAMES[task]}: {slope:+.1f} points per nat")
+    ax.set_xlabel(METRIC_LABEL["mlm_loss"])
+    ax.set_ylabel(METRIC_LABEL["accuracy"])
+    ax.legend()
+    return ax
+
+
+def mask_differences(measured, ax=None):
+    """Measured mask differences against sparsity, beside 2s(1-s) of independent masks (Fig. 3, top).
+
+    Parameters
+    ----------
+    measured : dict of str to (sparsities, differences)
+        Both fractions.
+    """
+    ax = ax or plt.gca()
+    s = np.linspace(0, 0.95, 60)
+    ax.plot(100 * s, 100 * expected_difference(s), color="0.4", linestyle="--", label="independent masks, 2s(1−s)")
+    for number, (name, (sparsities, differences)) in enumerate(measured.items()):
+        ax.plot(100 * np.asarray(sparsities), 100 * np.asarray(differences), marker="osX^"[number % 4], color=_COLORS[number], label=name)
+    ax.set_ylabel("entries in which the masks differ (%)")
+    ax.set_ylim(0)
+    ax.legend()
+    return sparsity_axis(ax)
+
+
+def matrix_names(names):
+    """Short names of matrices for axes: "0 query" for layer 0's query."""
+    short = []
+    for name in names:
+        parts = name.removesuffix(".weight").split(".")
+        layer = next((p + " " for p in parts if p.isdigit()), "")
+        kind = {"word_embeddings": "word embeddings"}.get(parts[-1], parts[-1])
+        if kind == "dense":
+            kind = {"intermediate": "feed-forward in", "pooler": "pooler"}.get(parts[-2], "attention output" if "attention" in parts else "feed-forward out")
+        short.append(layer + kind)
+    return short

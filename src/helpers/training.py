@@ -1,0 +1,395 @@
+"""Training with `transformers.Trainer`: a callback that prunes, MLM training, fine-tuning, losses.
+
+Nothing here knows which experiment it is part of.
+"""
+
+import contextlib
+import os
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
+from transformers import (
+    AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
+    DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments, set_seed,
+)
+from transformers.trainer_callback import PrinterCallback
+from transformers.utils import logging as transformers_logging
+
+from .pruning import check_masks, check_sparsity, masks_for, prunable_parameters
+from .schedule import cubic_sparsity
+
+STATE_FILE = "pruning_state.safetensors"
+
+
+class MagnitudePruning(TrainerCallback):
+    """Prune by magnitude while a `Trainer` trains.
+
+    The forward pass sees mask × weight, pruned entries get no gradient, and the value under the mask
+    survives, so that a weight may return when the masks are recomputed: what `tf.contrib.model_pruning`
+    did in the authors' code. What the Trainer saves is an ordinary checkpoint with exact zeros; the values
+    under the masks are kept beside it in ``pruning_state.safetensors``, so that training can be resumed.
+
+    Parameters
+    ----------
+    sparsity : float, optional
+        Final sparsity in [0, 1). Leave out when `masks` is given.
+    begin, end : int
+        Optimizer steps between which the sparsity rises from `initial` to `sparsity` (cubic, see
+        `helpers.schedule`). The default, 0 and 0, prunes in one shot before the first step.
+    initial : float
+        Sparsity at `begin`.
+    frequency : int
+        The masks are recomputed from the magnitudes every `frequency` steps, also after `end`.
+    scope : {"matrix", "global"}
+        One threshold for each matrix (the paper) or one for all.
+    masks : dict of str to torch.Tensor, optional
+        Fixed masks: these and no others, from the first step to the last.
+
+    Attributes
+    ----------
+    masks : dict of str to torch.Tensor
+        The masks in force.
+    history : list of (int, float)
+        Step and sparsity at each recomputation of the masks.
+
+    Examples
+    --------
+    >>> trainer = Trainer(model, args, train_dataset=data, callbacks=[MagnitudePruning(0.6, end=1000)])  # doctest: +SKIP
+
+    References
+    ----------
+    Gordon, Duh & Andrews 2020, Sec. 3.1-3.2; Zhu & Gupta 2017.
+    """
+
+    def __init__(self, sparsity=None, *, begin=0, end=0, initial=0.0, frequency=10, scope="matrix", masks=None):
+        if (sparsity is None) == (masks is None):
+            raise ValueError("pass either a sparsity, for masks by magnitude, or masks, to keep them fixed")
+        if frequency < 1:
+            raise ValueError(f"frequency must be at least 1 step, got {frequency!r}")
+        self.sparsity, self.begin, self.end = sparsity, begin, end
+        self.initial, self.frequency, self.scope = initial, frequency, scope
+        self.masks = dict(masks) if masks is not None else None
+        self.fixed = masks is not None
+        self.history = []
+        self._handles = []
+        if not self.fixed:
+            self.sparsity = check_sparsity(sparsity)
+            self.sparsity_at(0)
+            masks_for({}, 0.0, scope if scope != "global" else "matrix")
+
+    def sparsity_at(self, step):
+        """The scheduled sparsity at a step."""
+        return cubic_sparsity(step, begin=self.begin, end=self.end, initial=self.initial, final=self.sparsity)
+
+    def on_train_begin(self, args, state, control, model=None, **kwargs):
+        self.weights = prunable_parameters(model)
+        if self.fixed:
+            check_masks(self.weights, self.masks)
+            self.weights = {name: self.weights[name] for name in self.masks}
+        elif self.end >= state.max_steps:
+            raise ValueError(
+                f"the sparsity ramp ends at step {self.end}, but training stops after {state.max_steps} steps, before "
+                "the masks are final; shorten the ramp or train longer"
+            )
+        if state.global_step:
+            self._load(Path(args.output_dir) / f"checkpoint-{state.global_step}" / STATE_FILE)
+        else:
+            self.dense = {name: weight.detach().clone() for name, weight in self.weights.items()}
+            if not self.fixed:
+                self.masks = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in self.weights.items()}
+        self.masks = {name: mask.to(self.dense[name].device) for name, mask in self.masks.items()}
+        self._mask()
+        for name, weight in self.weights.items():
+            self._handles.append(weight.register_hook(lambda gradient, name=name: gradient * self.masks[name]))
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        step = state.global_step
+        if self.fixed or step < self.begin:
+            return
+        if step == self.end or (step - self.begin) % self.frequency == 0:
+            sparsity = self.sparsity_at(step)
+            self.masks = masks_for(self.dense, sparsity, self.scope)
+            self.history.append((step, sparsity))
+            self._mask()
+
+    @torch.no_grad()
+    def on_pre_optimizer_step(self, args, state, control, **kwargs):
+        # The optimizer works on the values under the masks, too: weight decay and momentum still move them.
+        for name, weight in self.weights.items():
+            weight.copy_(self.dense[name])
+
+    @torch.no_grad()
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        for name, weight in self.weights.items():
+            self.dense[name].copy_(weight)
+            weight.mul_(self.masks[name])
+
+    def on_save(self, args, state, control, **kwargs):
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        if state.is_world_process_zero and folder.is_dir():
+            values = {f"dense.{name}": value for name, value in self.dense.items()}
+            masks = {f"mask.{name}": mask for name, mask in self.masks.items()}
+            part = folder / f"{STATE_FILE}.part"
+            save_file(values | masks, part)
+            os.replace(part, folder / STATE_FILE)
+
+    def on_train_end(self, args, state, control, **kwargs):
+        self.release()
+
+    def release(self):
+        """Take the hooks off the model's weights; needed only after a training that was interrupted."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    @torch.no_grad()
+    def _mask(self):
+        for name, weight in self.weights.items():
+            torch.mul(self.dense[name], self.masks[name], out=weight)
+
+    def _load(self, path):
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"cannot resume pruning: {path} is missing. Resume from a checkpoint in the Trainer's output_dir that was "
+                "saved while this callback was active, or start afresh."
+            )
+        saved = load_file(path)
+        self.dense = {name: saved[f"dense.{name}"].to(weight.device) for name, weight in self.weights.items()}
+        self.masks = {name: saved[f"mask.{name}"] for name in self.weights}
+
+
+class MLMTrainer(Trainer):
+    """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        head = getattr(model, "cls", None)
+        if head is None or return_outputs:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        labels = inputs.pop("labels")
+        masked = labels != -100
+        hidden = model.base_model(**inputs).last_hidden_state
+        loss = cross_entropy(head(hidden[masked]), labels[masked], reduction="sum")
+        return loss / (num_items_in_batch if num_items_in_batch is not None else masked.sum())
+
+
+class RepeatableMasking(DataCollatorForLanguageModeling):
+    """Masks words for MLM by a generator that depends on the seed and on the batch's words alone.
+
+    The Trainer fetches batches ahead of its steps, so that masks drawn from torch's global generator would be
+    others after a resume than without the interruption.
+    """
+
+    def torch_call(self, examples):
+        words = b"".join(np.asarray(example["input_ids"], dtype=np.int32).tobytes() for example in examples)
+        self.generator = torch.Generator().manual_seed(zlib.crc32(words, self.seed))
+        return super().torch_call(examples)
+
+
+def load_mlm(name_or_path, config=None):
+    """A masked language model that keeps the pooler of its checkpoint.
+
+    `AutoModelForMaskedLM` drops the pooler, which MLM does not train but fine-tuning starts from; the paper
+    prunes it like the rest (Table 3). With a `config` instead of a checkpoint, all weights are new.
+
+    Parameters
+    ----------
+    name_or_path : str or path
+        Hub id or folder; ignored when `config` is given.
+    config : transformers.PreTrainedConfig, optional
+
+    Returns
+    -------
+    transformers.PreTrainedModel
+    """
+    with quiet():
+        if config is not None:
+            model, encoder = AutoModelForMaskedLM.from_config(config), AutoModel.from_config(config)
+        else:
+            model, encoder = AutoModelForMaskedLM.from_pretrained(name_or_path), AutoModel.from_pretrained(name_or_path)
+    setattr(model, model.base_model_prefix, encoder)
+    model.tie_weights()
+    return model
+
+
+def load_classifier(name_or_path, labels):
+    """A sequence classifier on a checkpoint's encoder, with a new classification layer for `labels`."""
+    with quiet():
+        return AutoModelForSequenceClassification.from_pretrained(
+            name_or_path, num_labels=len(labels), id2label=dict(enumerate(labels)),
+            label2id={label: i for i, label in enumerate(labels)}, ignore_mismatched_sizes=True,
+        )
+
+
+@contextlib.contextmanager
+def quiet():
+    """Silence transformers' loading bars and reports of new or unused weights: both are expected here."""
+    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _arguments(output_dir, seed, progress, checkpoint_every, **more):
+    return TrainingArguments(
+        output_dir=str(output_dir), seed=seed, data_seed=seed, disable_tqdm=not progress, report_to="none",
+        logging_strategy="steps" if progress else "no", logging_steps=50, weight_decay=0.01, max_grad_norm=1.0,
+        save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500, save_total_limit=1,
+        lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(), **more,
+    )
+
+
+def _train(trainer, output_dir):
+    trainer.remove_callback(PrinterCallback)
+    pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
+    last = _last_checkpoint(output_dir, ["trainer_state.json", *([STATE_FILE] if pruning else [])])
+    try:
+        with warnings_off():
+            trainer.train(resume_from_checkpoint=last)
+    finally:
+        for callback in pruning:
+            callback.release()
+    return trainer
+
+
+def _last_checkpoint(output_dir, needed):
+    """The last checkpoint in a folder that holds the files it needs, or None."""
+    for folder in sorted(Path(output_dir).glob("checkpoint-*"), key=lambda f: int(f.name.rpartition("-")[2]), reverse=True):
+        if all((folder / name).is_file() for name in needed):
+            return str(folder)
+        warnings.warn(f"{folder} was not saved to its end, or without pruning; not resuming from it", stacklevel=4)
+    return None
+
+
+@contextlib.contextmanager
+def warnings_off():
+    """No advice from the libraries about GPUs that this machine does not have."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*pin_memory.*")
+        yield
+
+
+def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, output_dir, seed=0, warmup_steps=10,
+              mlm_probability=0.15, pruning=None, progress=False, checkpoint_every=None, callbacks=(), **options):
+    """Train a masked language model, with or without pruning; resumes from the last checkpoint in `output_dir`.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        From `load_mlm`; trained in place.
+    tokenizer : transformers.PreTrainedTokenizer
+    text : datasets.Dataset
+        Tokenised, with ``input_ids`` and ``special_tokens_mask`` (see `helpers.data.load_text`).
+    steps, batch_size, warmup_steps, seed : int
+    learning_rate : float
+        Falls linearly to 0 after the warm-up.
+    mlm_probability : float
+        How often a token is masked that ``special_tokens_mask`` does not protect.
+    pruning : MagnitudePruning, optional
+    progress : bool
+        Show the Trainer's progress bar.
+    checkpoint_every : int, optional
+        Steps between checkpoints to resume from.
+    **options
+        Any other field of `transformers.TrainingArguments`.
+
+    Returns
+    -------
+    transformers.Trainer
+    """
+    arguments = _arguments(output_dir, seed, progress, checkpoint_every, max_steps=steps, learning_rate=learning_rate,
+                           per_device_train_batch_size=batch_size, warmup_steps=warmup_steps, **options)
+    set_seed(seed)
+    collator = RepeatableMasking(tokenizer, mlm_probability=mlm_probability, seed=seed)
+    trainer = MLMTrainer(model, arguments, data_collator=collator, train_dataset=text,
+                         callbacks=[*([pruning] if pruning else []), *callbacks])
+    return _train(trainer, output_dir)
+
+
+def fine_tune(model, tokenizer, data, *, epochs, batch_size, learning_rate, output_dir, seed=0, pruning=None,
+              progress=False, checkpoint_every=None, callbacks=(), **options):
+    """Fine-tune a classifier on a task, with or without pruning.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        From `load_classifier`; trained in place.
+    data : datasets.Dataset
+        Tokenised training examples with ``labels``.
+    epochs : float
+    others
+        As in `train_mlm`; the warm-up takes the first tenth of the steps, as in the authors' code.
+
+    Returns
+    -------
+    transformers.Trainer
+    """
+    steps = int(np.ceil(len(data) / batch_size) * epochs)
+    arguments = _arguments(output_dir, seed, progress, checkpoint_every, num_train_epochs=epochs,
+                           learning_rate=learning_rate, per_device_train_batch_size=batch_size,
+                           per_device_eval_batch_size=128, warmup_steps=steps // 10, **options)
+    set_seed(seed)
+    trainer = Trainer(model, arguments, data_collator=DataCollatorWithPadding(tokenizer), train_dataset=data,
+                      callbacks=[*([pruning] if pruning else []), *callbacks])
+    return _train(trainer, output_dir)
+
+
+@torch.no_grad()
+def predict(model, tokenizer, data, batch_size=128):
+    """Logits and labels of tokenised examples.
+
+    Returns
+    -------
+    logits : numpy.ndarray
+        Shape (examples, labels).
+    labels : numpy.ndarray
+        Shape (examples,).
+    """
+    model.eval()
+    collate = DataCollatorWithPadding(tokenizer)
+    keep = set(tokenizer.model_input_names) | {"labels"}
+    logits, labels = [], []
+    for start in range(0, len(data), batch_size):
+        columns = data[start : start + batch_size]
+        rows = [{k: columns[k][i] for k in columns if k in keep} for i in range(len(columns["labels"]))]
+        batch = collate(rows).to(model.device)
+        labels.append(batch.pop("labels").cpu())
+        logits.append(model(**batch).logits.float().cpu())
+    return torch.cat(logits).numpy(), torch.cat(labels).numpy()
+
+
+@torch.no_grad()
+def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.15):
+    """Mean MLM loss per masked token, in nats, on text masked by a fixed seed.
+
+    The same positions are masked for every model, so that losses can be compared.
+
+    Returns
+    -------
+    float
+    """
+    model.eval()
+    collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
+    total, count = 0.0, 0
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        for start in range(0, len(text), batch_size):
+            columns = text[start : start + batch_size]
+            batch = collate([{k: columns[k][i] for k in columns} for i in range(len(columns["input_ids"]))]).to(model.device)
+            labels = batch.pop("labels")
+            masked = labels != -100
+            hidden = model.base_model(**batch).last_hidden_state
+            head = getattr(model, "cls", None)
+            logits = head(hidden[masked]) if head is not None else model(**batch).logits[masked]
+            total += float(cross_entropy(logits, labels[masked], reduction="sum"))
+            count += int(masked.sum())
+    return total / count

@@ -15,7 +15,7 @@ def expected_difference(sparsity):
 def task_mean(rows, metric="accuracy"):
     """The mean over the tasks of a metric, for each condition, sparsity and seed.
 
-    Only seeds and sparsities for which every task was measured are kept, so that all means are over the
+    Of several learning rates the best counts, chosen on the validation set as in the paper (Sec. 3.2). Only seeds and sparsities for which every task was measured are kept, so that all means are over the
     same tasks.
 
     Parameters
@@ -29,13 +29,12 @@ def task_mean(rows, metric="accuracy"):
     pandas.DataFrame
         Columns ``model``, ``condition``, ``sparsity``, ``seed``, ``value``.
     """
-    chosen = rows[rows.metric == metric]
-    chosen = chosen.groupby(["model", "condition", "sparsity", "seed", "task"], as_index=False)["value"].max() if metric == "accuracy" \
-        else chosen.groupby(["model", "condition", "sparsity", "seed", "task"], as_index=False)["value"].min()
-    needed = chosen.groupby("model").task.transform("nunique")
-    groups = chosen.assign(needed=needed).groupby(["model", "condition", "sparsity", "seed"], as_index=False)
-    means = groups.agg(value=("value", "mean"), tasks=("task", "nunique"), needed=("needed", "first"))
-    return means[means.tasks == means.needed].drop(columns=["tasks", "needed"]).reset_index(drop=True)
+    keys = ["model", "condition", "sparsity", "seed"]
+    runs = rows[rows.metric == metric].groupby([*keys, "task"], as_index=False)["value"]
+    best = runs.min() if metric.endswith("loss") else runs.max()
+    needed = best.groupby("model").task.nunique()
+    means = best.groupby(keys, as_index=False).agg(value=("value", "mean"), tasks=("task", "size"))
+    return means[means.tasks == means.model.map(needed)].drop(columns="tasks").reset_index(drop=True)
 
 
 def interval(values, confidence=0.95):
@@ -196,3 +195,62 @@ def linear_fit(x, y):
     """Slope, intercept and Pearson correlation of a least-squares line (Fig. 2, left)."""
     fit = stats.linregress(x, y)
     return fit.slope, fit.intercept, fit.rvalue
+
+
+def loss_correlations(rows, condition="info_deletion"):
+    """Pearson correlation of MLM loss and accuracy over the sparsities, for each task (Fig. 2, left)."""
+    chosen = rows[rows.condition == condition]
+    keys = ["task", "sparsity"]
+    means = chosen[chosen.metric.isin(["mlm_loss", "accuracy"])].pivot_table(index=keys, columns="metric", values="value")
+    return {task: linear_fit(points.mlm_loss, points.accuracy)[2] for task, points in means.groupby("task")}
+
+
+def verdict(holds):
+    """"supported", "not supported", or "cannot say" for None."""
+    return "cannot say" if holds is None else "supported" if holds else "not supported"
+
+
+def verdicts(rows):
+    """What the tidy rows of one model say of the paper's claims 1 to 6 and 11, by these rules.
+
+    1: `regimes` finds the model free up to 30% at least. 2: it finds a sparsity at which deletion dominates.
+    3: it finds one at which restriction bites. 4: where it does, information deletion has the lower training
+    loss at each sparsity and still lacks 3 points of dense. 5: MLM loss and accuracy correlate below -0.95 on
+    every task. 6: from 50% to 80% sparsity the most affected task loses at least five times as much as the
+    least affected. 11: pruning after fine-tuning is nowhere better by more than 1 point from 30% sparsity on.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by the number of the claim, with ``evidence`` in words and ``verdict``.
+    """
+    found = regimes(rows)
+    table, free = found["table"], found["free_up_to"]
+    points = lambda x: f"{100 * x:.1f}"
+    percent = lambda x: f"{100 * x:.0f}%"
+    middle, high = found["deletion"], found["restriction"]
+    result = {1: (f"within 1 point of dense up to {percent(free)}", free >= 0.3)}
+    s = middle[0] if middle else None
+    result[2] = (f"at {percent(s)}: {points(table.pruned_loss[s])} points lost by pruning, {points(table.deletion_loss[s])} by deletion alone", True) \
+        if middle else ("no such sparsity", False)
+    result[3] = (f"at {percent(max(high))}: {points(table.regained[max(high)])} points won back", True) if high else ("no such sparsity", False)
+    loss = task_mean(rows, "train_loss").groupby(["condition", "sparsity"])["value"].mean()
+    if high:
+        fits = all(loss["info_deletion", s] < loss["prune_pretrain", s] for s in high)
+        result[4] = (f"training loss at {percent(max(high))}: {loss['info_deletion', max(high)]:.3f} against {loss['prune_pretrain', max(high)]:.3f} pruned; "
+                     f"{points(table.deletion_loss[max(high)])} points still lost", fits and table.deletion_loss[max(high)] >= 0.03)
+    else:
+        result[4] = ("no restriction found", None)
+    weakest = max(loss_correlations(rows).items(), key=lambda item: item[1])
+    result[5] = (f"correlations of {weakest[1]:.2f} (weakest, {weakest[0]}) or stronger", weakest[1] < -0.95)
+    accuracy = rows[(rows.metric == "accuracy") & (rows.condition == "prune_pretrain")].groupby(["sparsity", "task"])["value"].mean().unstack()
+    if {0.5, 0.8} <= set(accuracy.index):
+        lost = accuracy.loc[0.5] - accuracy.loc[0.8]
+        result[6] = (f"50 to 80%: {points(lost.min())} points ({lost.idxmin()}) to {points(lost.max())} ({lost.idxmax()})", lost.max() >= 5 * max(lost.min(), 0.002))
+    else:
+        result[6] = ("50% or 80% was not run", None)
+    better = difference(task_mean(rows), "prune_downstream", "prune_pretrain")
+    better = better[better.sparsity >= 0.3]
+    best = better.loc[better["mean"].idxmax()] if len(better) else None
+    result[11] = (f"at best {points(best['mean'])} points better, at {percent(best.sparsity)}", best["mean"] <= 0.01) if best is not None else ("not run", None)
+    return pd.DataFrame([(n, text, verdict(holds)) for n, (text, holds) in result.items()], columns=["number", "evidence", "verdict"]).set_index("number")

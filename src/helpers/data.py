@@ -40,7 +40,7 @@ def _load(what, load):
     except Exception as error:
         where = f"under HUB_MIRROR={mirror()}" if mirror() else "locally (HUB_MIRROR is not set)"
         raise FileNotFoundError(
-            f"cannot load {what}: it is not {where}, and the hub gave {type(error).__name__}: {str(error).splitlines()[0][:200]}. "
+            f"cannot load {what}: it is not {where}, and the hub gave {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}. "
             "Check the name and the network, point HUB_MIRROR at a folder laid out by hub id, or set PRUNING_PROFILE=tiny, "
             "which needs neither."
         ) from error
@@ -71,10 +71,14 @@ def load_text(profile, split="train", model=None):
     tokenizer = load_tokenizer(model or profile.model)
     rows = profile.text_rows if split == "train" else 2_000
     if profile.text == POCKET:
-        first, second = zip(*pocket.passages(rows, seed=split))
-        columns = dict(tokenizer(list(first), list(second), return_special_tokens_mask=True))
-        columns["special_tokens_mask"] = _spare_words(columns["special_tokens_mask"], split)
-        return Dataset.from_dict(columns)
+        rng = random.Random(f"spare-{split}")
+
+        def encode(batch):
+            columns = tokenizer(*map(list, zip(*batch["passage"])), return_special_tokens_mask=True)
+            return {**columns, "special_tokens_mask": [_spare_words(mask, rng) for mask in columns["special_tokens_mask"]]}
+
+        passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
+        return passages.map(encode, batched=True, remove_columns=["passage"], new_fingerprint=f"pocket-{split}-{rows}")
     raw = _load(f"{profile.text} ({profile.text_config})", lambda: load_dataset(locate(profile.text), profile.text_config))
     raw = raw[split] if split in raw else raw["train"].train_test_split(test_size=0.01, seed=0)["train" if split == "train" else "test"]
     raw = raw.select_columns(["text"])
@@ -90,13 +94,12 @@ def load_text(profile, split="train", model=None):
     return text.select(range(min(rows, len(text)))) if rows else text
 
 
-def _spare_words(masks, seed, share=0.7):
+def _spare_words(mask, rng, share=0.7):
     """Protect most words from masking, but never the last, the comment: the rarest word teaches the most here.
 
     With a masking probability of one half, comments are masked half of the time and other words 15% of it.
     """
-    rng = random.Random(f"spare-{seed}")
-    return [[1 if special or (i < len(mask) - 2 and rng.random() < share) else 0 for i, special in enumerate(mask)] for mask in masks]
+    return [1 if special or (i < len(mask) - 2 and rng.random() < share) else 0 for i, special in enumerate(mask)]
 
 
 def _wrap(tokenizer, pieces):

@@ -7,8 +7,8 @@ import argparse
 import dataclasses
 import hashlib
 import json
+import operator
 import os
-import resource
 import shutil
 import sys
 import tempfile
@@ -81,11 +81,17 @@ class Run:
             raise ValueError(f"the condition {self.condition!r} prunes nothing; its sparsity must be 0, got {self.sparsity!r}")
         if self.learning_rate is None:
             object.__setattr__(self, "learning_rate", self.profile.learning_rates[0])
+        # numpy's numbers become Python's, so that they give the same key
+        object.__setattr__(self, "seed", operator.index(self.seed))
+        object.__setattr__(self, "learning_rate", float(self.learning_rate))
 
     @property
     def key(self):
         """What the run store files this run under: the same for the same configuration."""
-        return f"{self.condition}-{self.sparsity:g}-{self.task}-{self.seed}-{_digest(dataclasses.asdict(self))}"
+        values = dataclasses.asdict(self)
+        for name in ("tasks", "learning_rates", "seeds", "sparsities", "checkpoint_every"):
+            del values["profile"][name]  # these say which runs a sweep makes, not what a run does
+        return f"{self.condition}-{self.sparsity:g}-{self.task}-{self.seed}-{_digest(values)}"
 
 
 def _digest(values):
@@ -134,7 +140,7 @@ class RunStore:
             record = json.loads(path.read_text())
             if record.pop("checksum") == _digest(record):
                 return record
-        except (json.JSONDecodeError, KeyError, AttributeError):
+        except (ValueError, KeyError, AttributeError, TypeError):
             pass
         warnings.warn(f"{path} is damaged; the run will be made again", stacklevel=2)
         return None
@@ -155,17 +161,25 @@ class RunStore:
     def checkpoint(self, key, make):
         """The folder of a checkpoint, made by ``make(folder, work)`` if it is not there or was damaged."""
         folder, work = self.folder / "checkpoints" / key, self.folder / "work" / key
-        if (folder / "info.json").is_file():
-            info = json.loads((folder / "info.json").read_text())
-            if all((folder / name).is_file() and _file_digest(folder / name) == digest for name, digest in info["files"].items()):
-                return folder, info
+        if folder.is_dir():
+            try:
+                info = json.loads((folder / "info.json").read_text())
+                if all(_file_digest(folder / name) == digest for name, digest in info["files"].items()):
+                    return folder, info
+            except (OSError, ValueError, KeyError, AttributeError, TypeError):
+                pass
             warnings.warn(f"{folder} is damaged; the checkpoint will be made again", stacklevel=2)
         shutil.rmtree(folder, ignore_errors=True)
         part = Path(tempfile.mkdtemp(dir=self.folder / "work"))
         info = make(part, work)
         info["files"] = {path.name: _file_digest(path) for path in sorted(part.iterdir())}
         (part / "info.json").write_text(json.dumps(info, indent=1))
-        part.rename(folder)
+        try:
+            part.rename(folder)
+        except OSError:
+            if not (folder / "info.json").is_file():
+                raise
+            shutil.rmtree(part)  # another process made the same checkpoint meanwhile; the two are equal
         shutil.rmtree(work, ignore_errors=True)
         return folder, info
 
@@ -206,7 +220,8 @@ def pretrain(run, store, progress=False):
         began = time.perf_counter()
         tokenizer = data.load_tokenizer(profile.model)
         text = data.load_text(profile)
-        model = data._load(profile.model, lambda: load_mlm(_start(run, store, progress)))
+        start = _start(run, store, progress)
+        model = data._load(profile.model, lambda: load_mlm(start))
         if kind == "random":
             masks = random_masks(model, sparsity, torch.Generator().manual_seed(seed))
             pruning = MagnitudePruning(masks=masks)
@@ -219,7 +234,7 @@ def pretrain(run, store, progress=False):
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         save_masks(pruning.masks, folder / "masks.safetensors")
-        return {"kind": kind, "sparsity": sparsity, "seed": seed, "mlm_loss": loss, "wall_seconds": time.perf_counter() - began}
+        return {"kind": kind, "sparsity": sparsity, "seed": seed, "mlm_loss": loss, "wall_seconds": round(time.perf_counter() - began, 2)}
 
     return store.checkpoint(key, make)
 
@@ -299,7 +314,7 @@ def _carry_out(config, store, progress):
         "run": dataclasses.asdict(config),
         "provenance": profiles.provenance() | {
             "train_rows": len(train), "dev_rows": len(validation), "wall_seconds": round(time.perf_counter() - began, 2),
-            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            "peak_memory_mb": profiles.peak_memory_mb(),
         },
     }
 
@@ -363,6 +378,8 @@ def sweep(runs, store=None, jobs=1, progress=True):
         need = _pretraining_of(r)
         if need is not None:
             first.setdefault(json.dumps(need), r)
+    for r in first.values():  # here and not in the processes, which would all make the same one
+        _start(r, store, False)
     with tqdm(total=len(first) + len(todo), desc="sweep", disable=not progress) as bar:
         for what, tasks in (("pre-training", list(first.values())), ("fine-tuning", todo)):
             work = _pretrain_only if what == "pre-training" else _run_only
@@ -373,10 +390,13 @@ def sweep(runs, store=None, jobs=1, progress=True):
                     bar.update()
             elif tasks:
                 threads = max(1, (os.cpu_count() or 1) // jobs)
-                with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)) as pool:
+                pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,))
+                try:
                     for done in as_completed([pool.submit(work, r, store.folder) for r in tasks]):
                         done.result()
                         bar.update()
+                finally:
+                    pool.shutdown(cancel_futures=True)
     return pd.concat([run(r, store) for r in runs], ignore_index=True)
 
 
@@ -386,6 +406,32 @@ def _pretrain_only(config, folder):
 
 def _run_only(config, folder):
     run(config, RunStore(folder))
+
+
+def reference(name):
+    """The results that ship with the course, as tidy rows.
+
+    Parameters
+    ----------
+    name : str
+        "tiny": the pocket BERT, all conditions, 3 seeds.
+    """
+    return pd.read_csv(_reference_file(name, "csv"))
+
+
+def reference_note(name):
+    """One sentence on how `reference` results were made."""
+    note = json.loads(_reference_file(name, "json").read_text())
+    return (f"Reference results '{name}': {note['runs']} runs, seeds {note['seeds']}, {note['train_rows']} training and {note['dev_rows']} validation examples a task, "
+            f"{note['mlm_steps']} MLM steps; made on {note['date']} with `{note['command']}` on {note['machine']}, in {note['wall_minutes']} minutes.")
+
+
+def _reference_file(name, suffix):
+    path = profiles.ASSETS / "reference" / f"{name}.{suffix}"
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.csv"))
+        raise ValueError(f"no reference results {name!r}; there are {', '.join(known) or 'none'}")
+    return path
 
 
 def main(arguments=None):
@@ -407,27 +453,47 @@ def main(arguments=None):
         profile = dataclasses.replace(profile, **dict(_setting(profile, text) for text in options.set))
         runs = plan(options.conditions, options.sparsities or profile.sparsities, options.tasks or profile.tasks,
                     options.seeds or profile.seeds, options.learning_rates, profile)
-        rows = sweep(runs, options.out, options.jobs)
-    except (ValueError, TypeError, FileNotFoundError) as error:
+        store = RunStore(options.out)
+        rows = sweep(runs, store, options.jobs)
+    except (ValueError, TypeError, OSError) as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     except KeyboardInterrupt:
         parser.exit(130, f"\ninterrupted; finished runs are kept in {options.out}, the same command goes on from there\n")
     path = Path(options.out) / "results.csv"
     rows.to_csv(path, index=False)
+    path.with_suffix(".json").write_text(json.dumps(_summary(runs, store, rows), indent=1) + "\n")
     table = rows[rows.metric == "accuracy"].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
     print((100 * table).round(1).to_string())
     print(f"accuracy in %, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {path}")
 
 
+def _summary(runs, store, rows):
+    """Provenance of a whole sweep, from that of its runs."""
+    records = [store.read(run.key)["provenance"] for run in runs]
+    latest = max(records, key=lambda record: record["date"])
+    seconds = sum(r["wall_seconds"] for r in records) + sum(json.loads(p.read_text()).get("wall_seconds", 0) for p in (store.folder / "checkpoints").glob("*/info.json"))
+    arguments = " ".join(sys.argv[1:])
+    return {key: latest[key] for key in ("machine", "python", "versions", "commit", "date")} | {
+        "command": f"python -m helpers.experiment {arguments}", "runs": len(runs), "rows": len(rows), "seeds": sorted(int(s) for s in rows.seed.unique()),
+        "train_rows": max(r["train_rows"] for r in records), "dev_rows": max(r["dev_rows"] for r in records),
+        "mlm_steps": runs[0].profile.mlm_steps, "wall_minutes": round(seconds / 60), "peak_memory_mb": max(r["peak_memory_mb"] for r in records),
+        "profile": dataclasses.asdict(runs[0].profile)}
+
+
 def _setting(profile, text):
     name, _, value = text.partition("=")
-    if name not in {field.name for field in dataclasses.fields(profile)}:
+    kinds = {field.name: field.type for field in dataclasses.fields(profile)}
+    if name not in kinds:
         raise ValueError(f"the profile has no field {name!r}; it has {', '.join(f.name for f in dataclasses.fields(profile))}")
+    kind = kinds[name]
     try:
-        value = json.loads(value)
+        value = json.loads(value) if kind is not str else value
     except json.JSONDecodeError:
         pass
-    return name, tuple(value) if isinstance(value, list) else value
+    value = tuple(value) if isinstance(value, list) else value
+    if not isinstance(value, (int, float) if kind is float else kind):
+        raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, such as {json.dumps(getattr(profile, name))}, got {value!r}")
+    return name, value
 
 
 if __name__ == "__main__":

@@ -24,6 +24,12 @@ METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)"
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
+def method_style(method):
+    """Colour, marker and label for a way of pruning: random is red here as everywhere."""
+    color, marker = {"magnitude": (0, "o"), "gradual": (0, "o"), "one shot": (4, "P"), "random": (3, "X")}[method]
+    return {"color": _COLORS[color], "marker": marker, "label": method}
+
+
 def use_style():
     """Fonts and grid of the course; call once at the top of a notebook."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
@@ -64,7 +70,7 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
     """
     ax = ax or plt.gca()
     scale = 100 if metric == "accuracy" else 1
-    legend = []
+    shown = []
     for number, (source, rows) in enumerate(sources.items()):
         values = task_mean(rows[rows.task == task] if task else rows, metric)
         if values.empty:
@@ -83,8 +89,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
             ax.fill_between(x, scale * (line.low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
-            if number == 0:
-                legend.append(Line2D([], [], color=color, marker=marker, label=name))
+            if condition not in shown:
+                shown.append(condition)
         if floors and number == 0 and metric != "mlm_loss":
             for condition, style in (("dense", "--"), ("from_scratch", ":"), ("majority", "-.")):
                 level = means[means.condition == condition]["mean"]
@@ -93,20 +99,25 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                     ax.axhline(y, color=CONDITION_STYLE[condition][0], linestyle=style, linewidth=1)
                     ax.annotate(CONDITION_STYLE[condition][2], (0.005, y), xycoords=("axes fraction", "data"), fontsize=8, va="bottom",
                                 color="0.3")
+    legend = legend_handles(shown, sources)
     if mine is not None and len(mine):
         for condition, rows in mine[mine.metric == metric].groupby("condition"):
             shown = rows if task is None else rows[rows.task == task]
             ax.plot(100 * shown.sparsity, scale * shown.value, linestyle="", marker="*", markersize=16, markeredgecolor="black",
                     color=CONDITION_STYLE[condition][0], zorder=5)
         legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
-    if len(sources) > 1:
-        legend += [Line2D([], [], color="0.3", linestyle=_LINES[i], marker="o", markerfacecolor="0.3" if i == 0 else "white", label=name)
-                   for i, name in enumerate(sources)]
     ax.legend(handles=legend)
     label = METRIC_LABEL.get(metric, metric)
     ax.set_ylabel(f"{label}, against dense" if relative else label)
     ax.set_title(NAMES[task] if task else f"mean over {rows_tasks(sources)} tasks")
     return sparsity_axis(ax)
+
+
+def legend_handles(conditions, sources):
+    """Legend entries for conditions (colour and marker) and sources (line style), as `curves` draws them."""
+    handles = [Line2D([], [], color=CONDITION_STYLE[c][0], marker=CONDITION_STYLE[c][1], label=CONDITION_STYLE[c][2]) for c in conditions]
+    return handles + [Line2D([], [], color="0.3", linestyle=_LINES[i], marker="o", markerfacecolor="0.3" if i == 0 else "white", label=name)
+                      for i, name in enumerate(sources) if len(sources) > 1]
 
 
 def rows_tasks(sources):
@@ -227,3 +238,22 @@ def matrix_names(names):
             kind = {"intermediate": "feed-forward in", "pooler": "pooler"}.get(parts[-2], "attention output" if "attention" in parts else "feed-forward out")
         short.append(layer + kind)
     return short
+
+
+def regimes_figure(path):
+    """The figure of the README: the regimes of the pocket BERT beside the paper's."""
+    from . import experiment, paper
+
+    use_style()
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
+    curves({"pocket BERT": experiment.reference("tiny")}, ax=left)
+    left.set_title("Pocket BERT: mean over five tasks, three seeds, 95% intervals")
+    curves({"BERT-Base (paper)": paper.table1_rows()}, ax=right)
+    right.set_title("BERT-Base: the paper's Table 1, one run a point")
+    figure.savefig(path, dpi=100)
+
+
+if __name__ == "__main__":
+    import sys
+
+    regimes_figure(sys.argv[1] if len(sys.argv) > 1 else "docs/regimes.png")

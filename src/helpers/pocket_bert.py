@@ -16,6 +16,7 @@ from . import data, pocket, profiles
 from .training import load_mlm, mlm_loss, train_mlm
 
 STEPS, BATCH, LEARNING_RATE, WARMUP, PASSAGES = 20_000, 96, 2e-3, 300, 200_000
+PREFIX = 30  # steps that a test makes again
 
 
 def make_tokenizer():
@@ -52,25 +53,33 @@ def pretrain(folder, stop_after=None, progress=True):
     tokenizer.save_pretrained(folder)
     profile = dataclasses.replace(profiles.get("tiny"), model=str(folder), text_rows=PASSAGES)
     model = make_model(tokenizer)
+    held_out = data.load_text(profile, "validation")
+    loss = lambda model: mlm_loss(model, tokenizer, held_out, mlm_probability=profile.mlm_probability)
+    prefix = _Prefix(loss, stop_after)
     with tempfile.TemporaryDirectory() as work:
         train_mlm(model, tokenizer, data.load_text(profile), steps=STEPS, batch_size=BATCH, learning_rate=LEARNING_RATE,
                   warmup_steps=WARMUP, mlm_probability=profile.mlm_probability, output_dir=work, progress=progress,
-                  callbacks=[_Stop(stop_after)] if stop_after else [])
+                  callbacks=[prefix])
     model.save_pretrained(folder)
-    loss = mlm_loss(model, tokenizer, data.load_text(profile, "validation"), mlm_probability=profile.mlm_probability)
     (folder / "provenance.json").write_text(json.dumps(profiles.provenance() | {
         "command": "python -m helpers.pocket_bert", "text": "helpers.pocket.passages", "passages": PASSAGES, "steps": stop_after or STEPS,
         "batch": BATCH, "learning_rate": LEARNING_RATE, "parameters": sum(p.numel() for p in model.parameters()),
-        "mlm_loss": loss, "wall_seconds": round(time.perf_counter() - began)}, indent=1) + "\n")
+        "mlm_loss": loss(model), f"mlm_loss_after_{PREFIX}_steps": prefix.value, "wall_seconds": round(time.perf_counter() - began)}, indent=1) + "\n")
     return model
 
 
-class _Stop(TrainerCallback):
-    def __init__(self, step):
-        self.step = step
+class _Prefix(TrainerCallback):
+    """Notes the loss after the first steps, so that a test can make these again; stops after `stop_after`."""
 
-    def on_step_end(self, args, state, control, **kwargs):
-        control.should_training_stop = state.global_step >= self.step
+    def __init__(self, loss, stop_after=None):
+        self.loss, self.stop_after, self.value = loss, stop_after, None
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if state.global_step == PREFIX:
+            self.value = self.loss(model)
+            model.train()
+        if self.stop_after:
+            control.should_training_stop = state.global_step >= self.stop_after
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A profile is a frozen set of values; no profile changes the code path. `PRUNING_
 
 import dataclasses
 import os
+import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -52,8 +53,8 @@ PROFILES = {
     "tiny": Profile(
         "tiny", POCKET, POCKET, None, POCKET, ("cola", "sst2", "qqp", "mnli", "qnli"), max_length=32,
         text_rows=60_000, train_rows=1_024, dev_rows=1_000, burn_in_steps=0, mlm_steps=600, ramp_steps=300, frequency=10,
-        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=1e-3, warmup_steps=10, epochs=8, deletion_epochs=16, before_after_epochs=(8, 8),
-        batch=32, learning_rates=(1e-3,), seeds=(0, 1, 2), sparsities=(*TENS, 0.95), checkpoint_every=None,
+        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=5e-4, warmup_steps=10, epochs=10, deletion_epochs=20, before_after_epochs=(10, 10),
+        batch=32, learning_rates=(1e-3,), seeds=(0, 1, 2), sparsities=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), checkpoint_every=None,
     ),
     "small": Profile(
         "small", "google/bert_uncased_L-2_H-128_A-2", "Salesforce/wikitext", "wikitext-103-raw-v1", "nyu-mll/glue",
@@ -121,11 +122,25 @@ def provenance():
     import subprocess
     from importlib.metadata import version
 
-    git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent)
+    try:
+        git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent)
+        commit = git.stdout.strip()
+    except OSError:  # no git on this machine
+        commit = ""
     return {
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("torch", "transformers", "datasets", "numpy")},
-        "commit": git.stdout.strip() or "unknown",
+        "commit": commit or "unknown",
         "date": datetime.date.today().isoformat(),
     }
+
+
+def peak_memory_mb():
+    """The most memory this process has held so far, in megabytes, or None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1e6 if sys.platform == "darwin" else 1e3))

@@ -29,6 +29,13 @@ def check_sparsity(sparsity):
     return float(sparsity)
 
 
+def check_scope(scope):
+    """Return `scope`, or raise a ValueError that lists the valid ones."""
+    if scope not in SCOPES:
+        raise ValueError(f"scope must be one of {SCOPES}, got {scope!r}")
+    return scope
+
+
 def magnitude_mask(weight, sparsity):
     """Mask that prunes the entries of smallest magnitude.
 
@@ -157,9 +164,7 @@ def magnitude_masks(model, sparsity, scope="matrix"):
 
 def masks_for(weights, sparsity, scope="matrix"):
     """As `magnitude_masks`, for a dict of tensors."""
-    if scope not in SCOPES:
-        raise ValueError(f"scope must be one of {SCOPES}, got {scope!r}")
-    if scope == "matrix":
+    if check_scope(scope) == "matrix":
         return {name: magnitude_mask(weight, sparsity) for name, weight in weights.items()}
     flat = torch.cat([weight.detach().flatten() for weight in weights.values()])
     parts = magnitude_mask(flat, sparsity).split([weight.numel() for weight in weights.values()])

@@ -20,7 +20,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging as transformers_logging
 
-from .pruning import check_masks, check_sparsity, masks_for, prunable_parameters
+from .pruning import check_masks, check_scope, check_sparsity, masks_for, prunable_parameters
 from .schedule import cubic_sparsity
 
 STATE_FILE = "pruning_state.safetensors"
@@ -79,8 +79,8 @@ class MagnitudePruning(TrainerCallback):
         self._handles = []
         if not self.fixed:
             self.sparsity = check_sparsity(sparsity)
-            self.sparsity_at(0)
-            masks_for({}, 0.0, scope if scope != "global" else "matrix")
+            self.sparsity_at(0)  # a bad ramp or a bad scope is an error now, not in the middle of training
+            check_scope(scope)
 
     def sparsity_at(self, step):
         """The scheduled sparsity at a step."""

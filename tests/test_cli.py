@@ -1,0 +1,82 @@
+"""``python -m helpers.experiment`` and the environment variables; in this process where that tells as much."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import helpers
+from helpers import profiles
+from helpers.experiment import COLUMNS, CONDITIONS, main
+
+
+def failure(capsys, *arguments):
+    """The error message of a command that fails before it does anything."""
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments])
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments, named", [
+    (["--profile", "huge"], ["'huge'", *profiles.PROFILES]),
+    (["--conditions", "dense", "prune"], ["'prune'", *CONDITIONS]),
+    (["--tasks", "imdb"], ["'imdb'", "cola", "sst2"]),
+    (["--tasks", "mrpc"], ["'mrpc'", "cola", "sst2"]),
+    (["--sparsities", "0.5", "1.0"], ["1.0", "[0, 1)"]),
+    (["--sparsities", "60"], ["60.0", "pass 0.6"]),
+    (["--sparsities", "half"], ["'half'", "--sparsities"]),
+    (["--set", "mlm_stepz=4"], ["'mlm_stepz'", "mlm_steps"]),
+    (["--set", "mlm_steps=many"], ["'many'", "mlm_steps"]),
+])
+def test_bad_values_are_named_with_the_valid_ones(capsys, tmp_path, arguments, named):
+    message = failure(capsys, *arguments, "--out", str(tmp_path / "out"))
+    assert all(text in message for text in named), message
+    assert "Traceback" not in message and not list(tmp_path.glob("out/runs/*"))
+
+
+def test_unknown_profile_in_the_environment(capsys, monkeypatch):
+    monkeypatch.setenv("PRUNING_PROFILE", "huge")
+    message = failure(capsys)
+    assert all(text in message for text in ["'huge'", *profiles.PROFILES, "PRUNING_PROFILE"])
+
+
+def test_missing_mirror(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HUB_MIRROR", str(tmp_path / "nowhere"))
+    message = failure(capsys, "--profile", "small", "--out", str(tmp_path / "out"))
+    assert "nowhere" in message and "HUB_MIRROR" in message
+
+
+def test_an_out_that_cannot_be_a_folder(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert str(tmp_path / "file") in failure(capsys, "--out", str(tmp_path / "file"))
+
+
+def test_a_run_from_the_command_line(capsys, micro, tmp_path):
+    small = [f"{name}={json.dumps(getattr(micro, name))}" for name in (
+        "mlm_steps", "ramp_steps", "mlm_batch", "text_rows", "train_rows", "dev_rows", "epochs", "before_after_epochs")]
+    main(["--profile", "tiny", "--conditions", "prune_pretrain", "dense", "--sparsities", "0.5", "--tasks", "cola", "sst2", "--seeds", "3",
+          "--learning-rates", "0.002", "--set", f"model={micro.model}", *small, "--out", str(tmp_path)])
+    printed = capsys.readouterr().out
+    rows = pd.read_csv(tmp_path / "results.csv")
+    assert list(rows.columns) == COLUMNS
+    assert set(zip(rows.condition, rows.sparsity, rows.task)) == {
+        (condition, sparsity, task) for condition, sparsity in (("prune_pretrain", 0.5), ("dense", 0)) for task in ("cola", "sst2")}
+    assert set(rows.seed) == {3} and set(rows.learning_rate) == {0.002}
+    shown = rows[(rows.metric == "accuracy") & (rows.condition == "dense") & (rows.task == "cola")].value.item()
+    assert "prune_pretrain" in printed and f"{100 * shown:.1f}" in printed and str(tmp_path / "results.csv") in printed
+
+
+def test_from_a_shell(tmp_path):
+    done = subprocess.run([sys.executable, "-m", "helpers.experiment", "--help"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and all(option in done.stdout for option in ("--profile", "--sparsities", "--out", "info_deletion"))
+    done = subprocess.run([sys.executable, "-m", "helpers.experiment", "--sparsities", "60"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2 and "pass 0.6" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_environment_is_read_in_one_place():
+    files = Path(helpers.__file__).parent.glob("*.py")
+    assert [file.name for file in files if "environ" in (text := file.read_text()) or "getenv" in text] == ["profiles.py"]

@@ -1,0 +1,319 @@
+import dataclasses
+import hashlib
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import BertModel
+
+from helpers import data, experiment, profiles, pruning
+from helpers.experiment import COLUMNS, CONDITIONS, UNPRUNED, Run, RunStore, plan, run, sweep
+
+PRUNED = [condition for condition in CONDITIONS if condition not in UNPRUNED]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return RunStore(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def swept(store, micro):
+    """The rows of all seven conditions on one task at 50%."""
+    return sweep(plan(CONDITIONS, (0.5,), ("cola",), (0,), profile=micro), store, progress=False)
+
+
+def never(*arguments, **options):
+    raise AssertionError("this should not have been run")
+
+
+# What a run is
+
+
+@pytest.mark.parametrize("values, error, message", [
+    (dict(condition="prune", task="cola"), ValueError, "'prune'.*prune_pretrain, info_deletion"),
+    (dict(condition="dense", task="imdb"), ValueError, "'imdb'.*cola, sst2"),
+    (dict(condition="dense", task="cola", profile="huge"), ValueError, "'huge'.*tiny, small, paper"),
+    (dict(condition="random", task="cola", sparsity=1.0), ValueError, r"\[0, 1\).*1.0"),
+    (dict(condition="random", task="cola", sparsity=60), ValueError, "for 60 percent pass 0.6"),
+    (dict(condition="random", task="cola", sparsity="half"), TypeError, "'half'"),
+    *((dict(condition=condition, task="cola", sparsity=0.5), ValueError, f"{condition}.*must be 0, got 0.5") for condition in UNPRUNED),
+])
+def test_impossible_runs(values, error, message):
+    with pytest.raises(error, match=message):
+        Run(**values)
+
+
+def test_defaults_are_the_profiles(monkeypatch):
+    assert Run("dense", "cola").profile == profiles.get("tiny")
+    monkeypatch.setenv("PRUNING_PROFILE", "small")
+    default = Run("dense", "cola")
+    assert default.profile == profiles.get("small") and default.learning_rate == profiles.get("small").learning_rates[0]
+
+
+def test_key_is_that_of_the_values(micro):
+    values = dict(condition="random", task="cola", sparsity=0.5, seed=1, learning_rate=1e-3, profile=micro)
+    changes = [dict(condition="prune_pretrain"), dict(task="sst2"), dict(sparsity=0.4), dict(seed=2), dict(learning_rate=2e-3)]
+    for field in dataclasses.fields(micro):
+        old = getattr(micro, field.name)
+        new = old + (0,) if isinstance(old, tuple) else f"{old}x" if isinstance(old, str) else (old or 0) + 1
+        changes.append(dict(profile=dataclasses.replace(micro, **{field.name: new})))
+    keys = [Run(**values | change).key for change in [{}, *changes]]
+    assert Run(**values).key == keys[0] and len(set(keys)) == len(keys)
+
+
+def test_key_stays_the_same_from_version_to_version():
+    """A change of it orphans every result that anyone has stored; change the expectation only on purpose."""
+    config = Run("random", "cola", 0.5, seed=1, profile="tiny")
+    values = json.dumps(dataclasses.asdict(config), sort_keys=True)
+    assert config.key == f"random-0.5-cola-1-{hashlib.sha256(values.encode()).hexdigest()[:12]}"
+
+
+def test_numbers_of_numpy_are_numbers(micro):
+    assert Run("dense", "cola", np.float64(0), np.int64(1), np.float64(1e-3), micro).key == Run("dense", "cola", 0, 1, 1e-3, micro).key
+
+
+def test_plan_has_every_combination_and_the_unpruned_once(micro):
+    runs = plan(["prune_pretrain", "dense"], (0.3, 0.5, 0.9), ("cola", "sst2"), (0, 1), profile=micro)
+    assert len(runs) == 2 * 2 * (3 + 1) == len({r.key for r in runs})
+
+
+def test_plan_checks_all_values_at_once(micro):
+    with pytest.raises(ValueError, match="'nothing'"):
+        plan(["dense", "nothing"], (0.5,), ("cola",), (0,), profile=micro)
+
+
+# What a sweep gives
+
+
+def test_rows_are_tidy(swept):
+    assert list(swept.columns) == COLUMNS
+    assert set(swept.condition) == set(CONDITIONS)
+    assert not swept.isna().any().any() and not swept.duplicated(["condition", "sparsity", "task", "seed", "metric"]).any()
+    assert set(swept[swept.condition.isin(PRUNED)].sparsity) == {0.5} and set(swept[swept.condition.isin(UNPRUNED)].sparsity) == {0}
+    assert swept[swept.metric == "accuracy"].value.between(0, 1).all() and (swept[swept.metric == "train_loss"].value > 0).all()
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_each_condition_measures_what_it_can(swept, condition):
+    measured = {"accuracy", "matthews_correlation", "train_loss"}
+    pretrained = condition not in ("from_scratch", "majority")
+    assert set(swept[swept.condition == condition].metric) == measured | ({"mlm_loss"} if pretrained else set())
+
+
+def test_conditions_share_their_pre_training(swept, store):
+    loss = swept[swept.metric == "mlm_loss"].set_index("condition").value
+    assert loss.prune_pretrain == loss.info_deletion and loss.dense == loss.prune_downstream
+    assert len({loss.prune_pretrain, loss.dense, loss.random}) == 3 == len(list((store.folder / "checkpoints").iterdir()))
+
+
+def test_majority_is_the_constant_prediction(swept, micro):
+    examples = data.load_examples(micro, "cola")
+    counts = np.bincount(examples["train"]["label"])
+    accuracy = np.mean(np.array(examples["validation"]["label"]) == counts.argmax())
+    entropy = -(counts / counts.sum() * np.log(counts / counts.sum())).sum()
+    measured = swept[swept.condition == "majority"].set_index("metric").value
+    assert measured.to_dict() == pytest.approx({"accuracy": accuracy, "matthews_correlation": 0, "train_loss": entropy})
+
+
+def test_majority_of_uneven_classes(micro, tmp_path):
+    measured = run(Run("majority", "mnli", profile=micro), tmp_path).set_index("metric").value
+    labels = np.array(data.load_examples(micro, "mnli")["validation"]["label"])
+    assert measured.accuracy == np.mean(labels == np.bincount(data.load_examples(micro, "mnli")["train"]["label"]).argmax())
+
+
+@pytest.mark.parametrize("kind, sparsity", [("gradual-0.5", 0.5), ("random-0.5", 0.5), ("gradual-0-", 0.0)])
+def test_stored_checkpoints_are_ordinary_ones_with_exact_zeros(swept, store, kind, sparsity):
+    (folder,) = (store.folder / "checkpoints").glob(f"{kind}*")
+    model = BertModel.from_pretrained(folder)
+    report = pruning.sparsity_report(model)
+    assert report.zeros.tolist()[:-1] == [round(n * sparsity) for n in report.entries][:-1] and "pooler.dense.weight" in report.index
+    masks = pruning.load_masks(folder / "masks.safetensors")
+    assert all(torch.equal(weight != 0, masks[name]) for name, weight in pruning.prunable_parameters(model).items())
+
+
+def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
+    """Another learning rate makes new runs of the stored checkpoints; look at the models as they are when measured."""
+    seen = {}
+
+    def predict(model, *arguments):
+        seen[condition] = pruning.sparsity_report(model).sparsity
+        return original(model, *arguments)
+
+    original = experiment.predict
+    monkeypatch.setattr(experiment, "predict", predict)
+    for condition in CONDITIONS:
+        if condition != "majority":
+            run(Run(condition, "cola", 0.5 if condition in PRUNED else 0, learning_rate=5e-3, profile=micro), store)
+    for condition in ("prune_pretrain", "prune_downstream", "random"):
+        assert seen[condition].drop("total").tolist() == pytest.approx([0.5] * 14, abs=1e-2), condition
+        assert seen[condition].drop(["total", "embeddings.word_embeddings.weight"]).eq(0.5).all()
+    # Words that the task does not use stay at their starting values, zeros as well.
+    words = "embeddings.word_embeddings.weight"
+    assert seen["info_deletion"].drop(["total", words]).max() < 0.1
+    assert seen["info_deletion"]["total"] < seen["prune_pretrain"]["total"]
+    assert seen["dense"].drop(["total", words]).max() == 0 == seen["from_scratch"].drop(["total", words]).max()
+
+
+def test_provenance_is_kept_beside_the_rows(swept, store, micro):
+    record = store.read(Run("dense", "cola", profile=micro).key)
+    assert record["run"]["profile"]["mlm_steps"] == micro.mlm_steps and record["run"]["condition"] == "dense"
+    provenance = record["provenance"]
+    assert {"machine", "versions", "commit", "date", "wall_seconds", "peak_memory_mb"} <= provenance.keys()
+    assert (provenance["train_rows"], provenance["dev_rows"]) == (32, 32)
+    assert 50 < provenance["peak_memory_mb"] < 10_000 and 0 < provenance["wall_seconds"] < 600
+
+
+def test_provenance_without_git(monkeypatch):
+    def no_git(*arguments, **options):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr("subprocess.run", no_git)
+    assert profiles.provenance.__wrapped__()["commit"] == "unknown"
+
+
+# A finished run is never run again
+
+
+def test_a_second_sweep_only_reads(swept, store, micro, monkeypatch):
+    for function in ("_carry_out", "pretrain"):
+        monkeypatch.setattr(experiment, function, never)
+    again = sweep(plan(CONDITIONS, (0.5,), ("cola",), (0,), profile=micro), store, progress=False)
+    pd.testing.assert_frame_equal(again, swept)
+
+
+def test_store_gives_all_rows(swept, store):
+    rows = store.rows()
+    assert list(rows.columns) == COLUMNS and len(rows) >= len(swept)
+
+
+def test_an_interrupted_sweep_goes_on_where_it_was(micro, tmp_path, monkeypatch):
+    runs = plan(["majority"], (), ("cola", "sst2", "qqp"), (0,), profile=micro)
+    original, carried_out = experiment._carry_out, []
+
+    def interrupted(config, *more):
+        if config.task == "sst2" and len(carried_out) < 2:
+            carried_out.append("interrupted")
+            raise KeyboardInterrupt
+        carried_out.append(config.task)
+        return original(config, *more)
+
+    monkeypatch.setattr(experiment, "_carry_out", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(runs, tmp_path, progress=False)
+    assert set(RunStore(tmp_path).rows().task) == {"cola"}
+    assert set(sweep(runs, tmp_path, progress=False).task) == {"cola", "sst2", "qqp"}
+    assert carried_out == ["cola", "interrupted", "sst2", "qqp"]
+
+
+def test_what_cannot_be_loaded_stops_the_sweep_before_any_work(micro, tmp_path, monkeypatch):
+    monkeypatch.setattr(experiment, "_carry_out", never)
+    monkeypatch.setattr(experiment, "pretrain", never)
+    runs = plan(["prune_pretrain"], (0.5,), ("cola", "mrpc"), (0,), profile=micro)
+    with pytest.raises(ValueError, match="'mrpc'.*cola, sst2"):
+        sweep(runs, tmp_path, progress=False)
+
+
+def test_two_processes_give_what_one_gives(micro, tmp_path):
+    """With a burn-in, which both pre-trainings start from, and with checkpoints on the way."""
+    profile = dataclasses.replace(micro, burn_in_steps=4, checkpoint_every=1)
+    runs = plan(["prune_pretrain", "random"], (0.5,), ("cola",), (0,), profile=profile)
+    both, one = (sweep(runs, tmp_path / f"{jobs}", jobs, progress=False) for jobs in (2, 1))
+    pd.testing.assert_frame_equal(both, one)
+
+
+# The store
+
+
+RECORD = {"rows": [{"metric": "accuracy", "value": 0.1 + 0.2}], "run": {"x": (1, None)}}
+
+
+def test_what_is_written_is_read(tmp_path):
+    RunStore(tmp_path).write("key", RECORD)
+    assert RunStore(tmp_path).read("key") == json.loads(json.dumps(RECORD))
+    assert RunStore(tmp_path).read("other") is None
+
+
+DAMAGES = {
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-20]),
+    "edited": lambda path: path.write_text(path.read_text().replace("0.3", "0.9")),
+    "empty": lambda path: path.write_text(""),
+    "binary": lambda path: path.write_bytes(b"\xff\xfe\x00" + path.read_bytes()),
+    "a list": lambda path: path.write_text("[1, 2]"),
+    "without checksum": lambda path: path.write_text('{"rows": []}'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_to_a_run_is_noticed(tmp_path, damage):
+    store = RunStore(tmp_path)
+    store.write("key", RECORD)
+    DAMAGES[damage](tmp_path / "runs" / "key.json")
+    with pytest.warns(UserWarning, match="key.json is damaged"):
+        assert store.read("key") is None
+
+
+def test_a_damaged_run_is_made_again(micro, tmp_path):
+    config = Run("majority", "cola", profile=micro)
+    rows = run(config, tmp_path)
+    path = tmp_path / "runs" / f"{config.key}.json"
+    DAMAGES["truncated"](path)
+    with pytest.warns(UserWarning, match="damaged"):
+        pd.testing.assert_frame_equal(run(config, tmp_path), rows)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert RunStore(tmp_path).read(config.key) is not None
+
+
+def test_an_interrupted_write_leaves_no_run(tmp_path, monkeypatch):
+    def interrupted(record, file, **options):
+        file.write('{"rows": [')
+        raise KeyboardInterrupt
+
+    store = RunStore(tmp_path)
+    monkeypatch.setattr(experiment.json, "dump", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.write("key", RECORD)
+    assert store.read("key") is None and not list((tmp_path / "runs").iterdir())
+
+
+def make_checkpoint(calls, fail=False):
+    def make(folder, work):
+        calls.append(folder)
+        (folder / "weights").write_text("1 2 3")
+        if fail:
+            raise KeyboardInterrupt
+        return {"mlm_loss": 1.5}
+
+    return make
+
+
+def test_a_checkpoint_is_made_once(tmp_path):
+    store, calls = RunStore(tmp_path), []
+    first = store.checkpoint("key", make_checkpoint(calls))
+    assert store.checkpoint("key", make_checkpoint(calls)) == first and len(calls) == 1
+    assert (first[0] / "weights").read_text() == "1 2 3" and first[1]["mlm_loss"] == 1.5
+
+
+def test_an_interrupted_checkpoint_is_made_again(tmp_path):
+    store, calls = RunStore(tmp_path), []
+    with pytest.raises(KeyboardInterrupt):
+        store.checkpoint("key", make_checkpoint(calls, fail=True))
+    assert not list((tmp_path / "checkpoints").iterdir())
+    assert (store.checkpoint("key", make_checkpoint(calls))[0] / "weights").is_file() and len(calls) == 2
+
+
+@pytest.mark.parametrize("name, content", [("weights", "1 2 4"), ("weights", None), ("info.json", '{"mlm_'), ("info.json", "{}")])
+def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
+    store, calls = RunStore(tmp_path), []
+    folder, _ = store.checkpoint("key", make_checkpoint(calls))
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_text(content)
+    with pytest.warns(UserWarning, match="damaged"):
+        folder, info = store.checkpoint("key", make_checkpoint(calls))
+    assert (folder / "weights").read_text() == "1 2 3" and info["mlm_loss"] == 1.5 and len(calls) == 2

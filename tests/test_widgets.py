@@ -1,0 +1,102 @@
+"""Every control of every widget is moved over its range: the figure and the sentence follow, nothing fails."""
+
+import copy
+
+import pandas as pd
+import pytest
+import torch
+
+from helpers import data, paper, profiles, pruning, training, widgets
+
+SENTENCE = "the happy fox eats the [MASK] ."
+
+
+@pytest.fixture(scope="module")
+def model():
+    return training.load_mlm(profiles.locate("pocket"))
+
+
+@pytest.fixture(scope="module")
+def boxes(model):
+    moved = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in pruning.prunable_parameters(moved).values():
+            weight.add_(0.05 * torch.randn_like(weight))
+    table = paper.table1_rows()
+    mine = pd.DataFrame([{"condition": "prune_pretrain", "sparsity": 0.5, "metric": "accuracy", "value": 0.8, "task": "cola"}])
+    return {
+        "threshold_explorer": widgets.threshold_explorer(pruning.prunable_parameters(model)),
+        "schedule_explorer": widgets.schedule_explorer(200),
+        "bert_forgets": widgets.bert_forgets(model, data.load_tokenizer("pocket"), SENTENCE),
+        "results_explorer": widgets.results_explorer({"one": table, "two": table.assign(value=table.value * 0.9)}, mine),
+        "mask_overlap": widgets.mask_overlap(model, moved),
+    }
+
+
+def positions(control):
+    """Some values over the whole range of a control, its ends among them."""
+    if hasattr(control, "rows"):
+        return [(control.options[0][1],), tuple(value for _, value in control.options), ()]
+    if hasattr(control, "options"):
+        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
+        return values[:: max(1, len(values) // 6)] + values[-1:]
+    if hasattr(control, "max"):
+        return [control.min, (control.min + control.max) // 2, control.max]
+    if isinstance(control.value, bool):
+        return [True, False]
+    return ["one lion [MASK] the hat .", "no gap here", "an unheard-of [MASK] ."]
+
+
+@pytest.mark.parametrize("name", ["threshold_explorer", "schedule_explorer", "bert_forgets", "results_explorer", "mask_overlap"])
+def test_every_control_moves_the_figure_or_the_sentence(boxes, name):
+    box = boxes[name]
+    if name == "bert_forgets":
+        box.controls["sparsity"].value = 0.7  # at 0 the other controls have nothing to show
+    for label, control in box.controls.items():
+        start, seen = control.value, set()
+        for value in positions(control):
+            control.value = value
+            assert box.readout.value.strip()
+            seen.add((box.readout.value, bytes(box.picture.value) if box.picture else b""))
+        control.value = start
+        assert len(seen) > 1, f"moving {label} of {name} changes nothing"
+        assert control.description, f"{label} of {name} has no description"
+
+
+def test_threshold_explorer_counts_what_the_mask_prunes(boxes, model):
+    box = boxes["threshold_explorer"]
+    box.controls["sparsity"].value = 0.25
+    weight = pruning.prunable_parameters(model)[box.controls["matrix"].value]
+    assert f"{round(weight.numel() * 0.25):,} of {weight.numel():,}" in box.readout.value
+
+
+def test_mask_overlap_agrees_with_mask_difference(model):
+    moved = copy.deepcopy(model)
+    with torch.no_grad():
+        for weight in pruning.prunable_parameters(moved).values():
+            weight.add_(0.05 * torch.randn_like(weight))
+    box = widgets.mask_overlap(model, moved)
+    box.controls["sparsity"].value = 0.5
+    wanted = pruning.mask_difference(pruning.magnitude_masks(model, 0.5), pruning.magnitude_masks(moved, 0.5))
+    assert f"<b>{100 * wanted:.2f}%</b>" in box.readout.value
+
+
+def test_bert_forgets_leaves_the_model_alone_and_says_what_is_missing(boxes, model):
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    box = boxes["bert_forgets"]
+    box.controls["sparsity"].value = 0.9
+    assert all(torch.equal(before[name], weight) for name, weight in model.state_dict().items())
+    box.controls["sentence"].value = "the fox is glad ."
+    assert "[MASK]" in box.readout.value
+    box.controls["sentence"].value = "the zebra eats the [MASK] ."
+    assert "zebra" in box.readout.value
+    box.controls["sentence"].value = SENTENCE
+    box.controls["sparsity"].value = 0.0
+
+
+def test_top_words_are_probabilities_in_order(model):
+    words = widgets.top_words(model, data.load_tokenizer("pocket"), SENTENCE)
+    assert len(words) == 5 and all(0 < p <= 1 for _, p in words)
+    assert [p for _, p in words] == sorted((p for _, p in words), reverse=True)
+    with pytest.raises(ValueError, match=r"\[MASK\]"):
+        widgets.top_words(model, data.load_tokenizer("pocket"), "nothing to guess")

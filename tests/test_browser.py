@@ -60,7 +60,7 @@ def run_all(browser, lab, name, widgets):
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=90_000)
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=90_000)  # before that, Run asks which kernel to start
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     boxes = page.locator(".jp-OutputArea-output > .widget-vbox, .jp-OutputArea-output .jupyter-widgets.widget-vbox")

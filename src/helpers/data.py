@@ -12,15 +12,15 @@ from . import pocket
 from .profiles import ASSETS, POCKET, locate, mirror
 
 COLUMNS = pocket.COLUMNS | {
-    "mrpc": ("sentence1", "sentence2"), "rte": ("sentence1", "sentence2"), "stsb": ("sentence1", "sentence2"),
+    "mrpc": ("sentence1", "sentence2"), "rte": ("sentence1", "sentence2"),
     "wnli": ("sentence1", "sentence2"),
 }
 LABELS = pocket.LABELS | {
-    "mrpc": ("not_equivalent", "equivalent"), "rte": ("entailment", "not_entailment"), "stsb": ("similarity",),
+    "mrpc": ("not_equivalent", "equivalent"), "rte": ("entailment", "not_entailment"),
     "wnli": ("not_entailment", "entailment"),
 }
 NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mrpc": "MRPC", "rte": "RTE",
-         "stsb": "STS-B", "wnli": "WNLI"}
+         "wnli": "WNLI"}
 # The metric GLUE reports beside accuracy
 GLUE_METRIC = {"cola": "matthews_correlation", "qqp": "f1", "mrpc": "f1"}
 

@@ -422,8 +422,9 @@ def reference(name):
 def reference_note(name):
     """One sentence on how `reference` results were made."""
     note = json.loads(_reference_file(name, "json").read_text())
-    return (f"Reference results '{name}': {note['runs']} runs, seeds {note['seeds']}, {note['train_rows']} training and {note['dev_rows']} validation examples a task, "
-            f"{note['mlm_steps']} MLM steps; made on {note['date']} with `{note['command']}` on {note['machine']}, in {note['wall_minutes']} minutes.")
+    return (f"Reference results '{name}': {note['runs']} runs with seeds {', '.join(map(str, note['seeds']))}, {note['train_rows']:,} training and "
+            f"{note['dev_rows']:,} validation examples a task, {note['mlm_steps']:,} MLM steps; {note['date']}, {note['machine']}, {note['wall_minutes']} minutes of one core.\n"
+            + "\n".join(f"  {command}" for command in note["commands"]))
 
 
 def _reference_file(name, suffix):
@@ -445,7 +446,7 @@ def main(arguments=None):
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="default: the profile's")
     parser.add_argument("--learning-rates", nargs="+", type=float, metavar="LR", help="of fine-tuning; default: the profile's")
     parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="other values of the profile, such as mlm_steps=100")
-    parser.add_argument("--out", default="runs", metavar="DIR", help="the run store; results.csv is written there too")
+    parser.add_argument("--out", default="runs", metavar="DIR", help="the run store; results.csv, with all its runs, is written there too")
     parser.add_argument("--jobs", type=int, default=1, help="processes that share the cores")
     options = parser.parse_args(arguments)
     try:
@@ -460,24 +461,27 @@ def main(arguments=None):
     except KeyboardInterrupt:
         parser.exit(130, f"\ninterrupted; finished runs are kept in {options.out}, the same command goes on from there\n")
     path = Path(options.out) / "results.csv"
-    rows.to_csv(path, index=False)
-    path.with_suffix(".json").write_text(json.dumps(_summary(runs, store, rows), indent=1) + "\n")
+    store.rows().to_csv(path, index=False)
+    path.with_suffix(".json").write_text(json.dumps(_summary(store, profile, path.with_suffix(".json")), indent=1) + "\n")
     table = rows[rows.metric == "accuracy"].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
     print((100 * table).round(1).to_string())
     print(f"accuracy in %, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {path}")
 
 
-def _summary(runs, store, rows):
-    """Provenance of a whole sweep, from that of its runs."""
-    records = [store.read(run.key)["provenance"] for run in runs]
-    latest = max(records, key=lambda record: record["date"])
-    seconds = sum(r["wall_seconds"] for r in records) + sum(json.loads(p.read_text()).get("wall_seconds", 0) for p in (store.folder / "checkpoints").glob("*/info.json"))
-    arguments = " ".join(sys.argv[1:])
+def _summary(store, profile, earlier):
+    """Provenance of all that a store holds; `earlier` is the summary of the commands that went before."""
+    records = [store.read(path.stem) for path in (store.folder / "runs").glob("*.json")]
+    notes = [record["provenance"] for record in records if record]
+    latest = max(notes, key=lambda note: note["date"])
+    checkpoints = [json.loads(path.read_text()) for path in (store.folder / "checkpoints").glob("*/info.json")]
+    commands = json.loads(earlier.read_text())["commands"] if earlier.is_file() else []
+    command = "python -m helpers.experiment " + " ".join(sys.argv[1:])
     return {key: latest[key] for key in ("machine", "python", "versions", "commit", "date")} | {
-        "command": f"python -m helpers.experiment {arguments}", "runs": len(runs), "rows": len(rows), "seeds": sorted(int(s) for s in rows.seed.unique()),
-        "train_rows": max(r["train_rows"] for r in records), "dev_rows": max(r["dev_rows"] for r in records),
-        "mlm_steps": runs[0].profile.mlm_steps, "wall_minutes": round(seconds / 60), "peak_memory_mb": max(r["peak_memory_mb"] for r in records),
-        "profile": dataclasses.asdict(runs[0].profile)}
+        "commands": commands + [command] * (command not in commands), "runs": len(notes),
+        "seeds": sorted({record["run"]["seed"] for record in records if record}),
+        "train_rows": max(note["train_rows"] for note in notes), "dev_rows": max(note["dev_rows"] for note in notes),
+        "mlm_steps": profile.mlm_steps, "wall_minutes": round(sum(n.get("wall_seconds", 0) for n in notes + checkpoints) / 60),
+        "peak_memory_mb": max(note["peak_memory_mb"] or 0 for note in notes), "profile": dataclasses.asdict(profile)}
 
 
 def _setting(profile, text):

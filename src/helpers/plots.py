@@ -5,7 +5,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from .analysis import expected_difference, intervals, task_mean
+from .analysis import expected_difference, intervals, linear_fit, loss_and_accuracy, task_mean
 from .data import NAMES
 
 _COLORS = sns.color_palette("colorblind")
@@ -192,15 +192,10 @@ def loss_against_accuracy(rows, condition="info_deletion", ax=None):
         Tidy rows of one model.
     """
     ax = ax or plt.gca()
-    chosen = rows[rows.condition == condition]
-    keys = ["task", "sparsity", "seed"]
-    loss = chosen[chosen.metric == "mlm_loss"].drop_duplicates(keys).set_index(keys).value
-    accuracy = chosen[chosen.metric == "accuracy"].groupby(keys).value.max()
-    both = loss.to_frame("loss").join(accuracy.rename("accuracy")).groupby(["task", "sparsity"]).mean().reset_index()
-    for number, (task, points) in enumerate(both.groupby("task")):
-        slope, intercept = np.polyfit(points.loss, 100 * points.accuracy, 1)
-        x = np.array([points.loss.min(), points.loss.max()])
-        ax.plot(points.loss, 100 * points.accuracy, marker="osX^D"[number % 5], linestyle="", color=_COLORS[number])
+    for number, (task, points) in enumerate(loss_and_accuracy(rows, condition).groupby("task")):
+        slope, intercept, _ = linear_fit(points.mlm_loss, 100 * points.accuracy)
+        x = np.array([points.mlm_loss.min(), points.mlm_loss.max()])
+        ax.plot(points.mlm_loss, 100 * points.accuracy, marker="osX^D"[number % 5], linestyle="", color=_COLORS[number])
         ax.plot(x, slope * x + intercept, linestyle=_LINES[number % 4], color=_COLORS[number], label=f"{NAMES[task]}: {slope:+.1f} points per nat")
     ax.set_xlabel(METRIC_LABEL["mlm_loss"])
     ax.set_ylabel(METRIC_LABEL["accuracy"])

@@ -364,26 +364,22 @@ class Speaker:
     # The five tasks
 
     def cola(self, label):
+        """A sentence; unacceptable ones have a wrong verb form, a wrong determiner or a wrong order."""
         scene = self.scene()
         words = self.tell(scene)
         if label == 1:
             return (words,)
-        kind = self.rng.choice(("agreement", "determiner", "order", "object"))
+        kind = self.rng.choice(("agreement", "determiner", "order"))
         verb_at = 3
         if kind == "agreement":
             words[verb_at] = self.word(scene.verb, not scene.subject_plural)
         elif kind == "determiner":
-            at = self.rng.choice((0, verb_at + 1))
-            plural = scene.subject_plural if at == 0 else scene.object_plural
-            wrong = [d for d in DETERMINERS["singular" if plural else "plural"].split() if d not in DETERMINERS["plural" if plural else "singular"].split()]
-            words[at] = self.rng.choice(wrong)
-        elif kind == "order":
+            at, plural = self.rng.choice(((0, scene.subject_plural), (verb_at + 1, scene.object_plural)))
+            right, wrong = (set(DETERMINERS[number].split()) for number in (("plural", "singular") if plural else ("singular", "plural")))
+            words[at] = self.rng.choice(sorted(wrong - right))
+        else:
             at = self.rng.choice((1, 2))
             words[at], words[at + 1] = words[at + 1], words[at]
-        else:
-            kinds = [k for k in NOUNS if k != scene.verb.kind]
-            noun_at = len(words) - 2 - bool(scene.adverb)
-            words[noun_at] = self.word(self.pick(self.world.nouns[self.rng.choice(kinds)]), scene.object_plural)
         return (words,)
 
     def sst2(self, label):

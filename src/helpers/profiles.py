@@ -52,9 +52,9 @@ TENS = tuple(n / 10 for n in range(10))
 PROFILES = {
     "tiny": Profile(
         "tiny", POCKET, POCKET, None, POCKET, ("cola", "sst2", "qqp", "mnli", "qnli"), max_length=32,
-        text_rows=60_000, train_rows=1_024, dev_rows=1_000, burn_in_steps=0, mlm_steps=600, ramp_steps=300, frequency=10,
-        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=5e-4, warmup_steps=10, epochs=10, deletion_epochs=20, before_after_epochs=(10, 10),
-        batch=32, learning_rates=(1e-3,), seeds=(0, 1, 2), sparsities=(0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), checkpoint_every=None,
+        text_rows=60_000, train_rows=2_048, dev_rows=1_000, burn_in_steps=0, mlm_steps=800, ramp_steps=300, frequency=10,
+        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=1e-3, warmup_steps=10, epochs=6, deletion_epochs=12, before_after_epochs=(6, 6),
+        batch=32, learning_rates=(1e-3,), seeds=(0, 1, 2), sparsities=(0.3, 0.5, 0.6, 0.7, 0.8, 0.9), checkpoint_every=None,
     ),
     "small": Profile(
         "small", "google/bert_uncased_L-2_H-128_A-2", "Salesforce/wikitext", "wikitext-103-raw-v1", "nyu-mll/glue",

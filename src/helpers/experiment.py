@@ -28,7 +28,7 @@ from transformers import AutoConfig, set_seed
 
 from . import data, profiles
 from .pruning import apply_masks, check_sparsity, load_masks, magnitude_masks, random_masks, save_masks
-from .training import MagnitudePruning, fine_tune, load_classifier, load_mlm, mlm_loss, predict, train_mlm
+from .training import MagnitudePruning, fine_tune, load_classifier, load_mlm, mlm_loss, predict, quiet, train_mlm
 
 CONDITIONS = {
     "prune_pretrain": "pruned by magnitude during MLM training, fine-tuned with the masks fixed",
@@ -231,7 +231,8 @@ def pretrain(run, store, progress=False):
                   learning_rate=profile.mlm_learning_rate, warmup_steps=profile.warmup_steps, seed=seed,
                   mlm_probability=profile.mlm_probability, pruning=pruning, output_dir=work, progress=progress, checkpoint_every=profile.checkpoint_every)
         loss = mlm_loss(model, tokenizer, data.load_text(profile, "validation"), mlm_probability=profile.mlm_probability)
-        model.save_pretrained(folder)
+        with quiet():
+            model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         save_masks(pruning.masks, folder / "masks.safetensors")
         return {"kind": kind, "sparsity": sparsity, "seed": seed, "mlm_loss": loss, "wall_seconds": round(time.perf_counter() - began, 2)}
@@ -252,7 +253,8 @@ def _start(run, store, progress):
         train_mlm(model, tokenizer, text, steps=profile.burn_in_steps, batch_size=profile.mlm_batch,
                   learning_rate=profile.mlm_learning_rate, warmup_steps=profile.warmup_steps,
                   mlm_probability=profile.mlm_probability, output_dir=work, progress=progress, checkpoint_every=profile.checkpoint_every)
-        model.save_pretrained(folder)
+        with quiet():
+            model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         return {"mlm_loss": mlm_loss(model, tokenizer, data.load_text(profile, "validation"), mlm_probability=profile.mlm_probability)}
 

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
@@ -21,6 +22,7 @@ CONDITION_STYLE = {
 }
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
                 "matthews_correlation": "Matthews correlation", "f1": "F1"}
+RELATIVE_LABEL = {"accuracy": "accuracy against dense (points)", "train_loss": "training loss above dense (nats)", "mlm_loss": "MLM loss above dense (nats)"}
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
@@ -100,16 +102,17 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                     ax.annotate(CONDITION_STYLE[condition][2], (0.005, y), xycoords=("axes fraction", "data"), fontsize=8, va="bottom",
                                 color="0.3")
     legend = legend_handles(shown, sources)
-    if mine is not None and len(mine):
-        for condition, rows in mine[mine.metric == metric].groupby("condition"):
-            shown = rows if task is None else rows[rows.task == task]
-            ax.plot(100 * shown.sparsity, scale * shown.value, linestyle="", marker="*", markersize=16, markeredgecolor="black",
+    if mine is not None:
+        # a run is of one task, so it has no place among means over tasks; the MLM loss is the same for all
+        mine = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
+        for condition, rows in mine.groupby("condition"):
+            ax.plot(100 * rows.sparsity, scale * rows.value, linestyle="", marker="*", markersize=16, markeredgecolor="black",
                     color=CONDITION_STYLE[condition][0], zorder=5)
-        legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
+        if len(mine):
+            legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
     ax.legend(handles=legend)
-    label = METRIC_LABEL.get(metric, metric)
-    ax.set_ylabel(f"{label}, against dense" if relative else label)
-    ax.set_title(NAMES[task] if task else f"mean over {rows_tasks(sources)} tasks")
+    ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
+    ax.set_title(NAMES[task] if task else f"mean over {next(iter(sources.values())).task.nunique()} tasks")
     return sparsity_axis(ax)
 
 
@@ -120,14 +123,9 @@ def legend_handles(conditions, sources):
                       for i, name in enumerate(sources) if len(sources) > 1]
 
 
-def rows_tasks(sources):
-    """How many tasks the first source has."""
-    return next(iter(sources.values())).task.nunique()
-
-
 def _with_dense(line, means):
-    start = means[means.condition == "dense"].assign(sparsity=0.0)
-    return type(line)(np.vstack([start[line.columns], line]), columns=line.columns).astype({c: float for c in ("sparsity", "mean", "low", "high")})
+    """The line with the dense model as its point at sparsity 0."""
+    return pd.concat([means[means.condition == "dense"], line])
 
 
 def weight_histogram(weight, threshold=None, ax=None):
@@ -199,7 +197,7 @@ def loss_against_accuracy(rows, condition="info_deletion", ax=None):
         ax.plot(x, slope * x + intercept, linestyle=_LINES[number % 4], color=_COLORS[number], label=f"{NAMES[task]}: {slope:+.1f} points per nat")
     ax.set_xlabel(METRIC_LABEL["mlm_loss"])
     ax.set_ylabel(METRIC_LABEL["accuracy"])
-    ax.legend()
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 

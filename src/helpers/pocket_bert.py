@@ -13,7 +13,7 @@ from pathlib import Path
 from transformers import BertConfig, BertTokenizer, TrainerCallback, set_seed
 
 from . import data, pocket, profiles
-from .training import load_mlm, mlm_loss, train_mlm
+from .training import load_mlm, mlm_loss, quiet, train_mlm
 
 STEPS, BATCH, LEARNING_RATE, WARMUP, PASSAGES = 20_000, 96, 2e-3, 300, 200_000
 PREFIX = 30  # steps that a test makes again
@@ -60,7 +60,8 @@ def pretrain(folder, stop_after=None, progress=True):
         train_mlm(model, tokenizer, data.load_text(profile), steps=STEPS, batch_size=BATCH, learning_rate=LEARNING_RATE,
                   warmup_steps=WARMUP, mlm_probability=profile.mlm_probability, output_dir=work, progress=progress,
                   callbacks=[prefix])
-    model.save_pretrained(folder)
+    with quiet():
+        model.save_pretrained(folder)
     (folder / "provenance.json").write_text(json.dumps(profiles.provenance() | {
         "command": "python -m helpers.pocket_bert", "text": "helpers.pocket.passages", "passages": PASSAGES, "steps": stop_after or STEPS,
         "batch": BATCH, "learning_rate": LEARNING_RATE, "parameters": sum(p.numel() for p in model.parameters()),

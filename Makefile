@@ -5,7 +5,7 @@ TORCH  := 2.13.0
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup run test lab clean
+.PHONY: help setup run test lab figure clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +20,9 @@ test: setup  ## run the whole test suite, every notebook included
 
 lab: setup  ## open the course in JupyterLab
 	@$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
+
+figure: setup  ## draw the README's figure again, from the reference results
+	@$(BIN)/python -m helpers.plots docs/regimes.png
 
 clean:  ## remove what was built; .venv and your runs stay
 	rm -rf build .pytest_cache src/*.egg-info
@@ -36,5 +39,5 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/python -c 'import torch' 2> /dev/null || if nvidia-smi > /dev/null 2>&1; \
 	  then $(PIP) torch==$(TORCH); \
 	  else $(PIP) --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu torch==$(TORCH); fi
-	@$(PIP) -e '.[test]'
+	@$(PIP) -e '.[test,browser]'
 	@touch $@

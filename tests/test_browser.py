@@ -9,6 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import nbformat
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -20,9 +21,16 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """The address of a JupyterLab over a copy of the notebooks."""
+    """The address of a JupyterLab over the notebooks without their outputs, so that what appears was made there."""
     folder = tmp_path_factory.mktemp("lab")
-    shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns("runs", ".ipynb_checkpoints"))
+    (folder / "notebooks").mkdir()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        notebook.metadata.pop("widgets", None)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.update(outputs=[], execution_count=None)
+        nbformat.write(notebook, folder / "notebooks" / path.name)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -30,7 +38,7 @@ def lab(tmp_path_factory):
     environment["JUPYTER_CONFIG_DIR"] = str(folder / "config")
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=",
-         f"--ServerApp.root_dir={folder / 'notebooks'}", "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
+         f"--ServerApp.root_dir={folder / 'notebooks'}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -72,6 +80,7 @@ def run_all(browser, lab, name, widgets):
         time.sleep(0.5)
     page.screenshot(path=SCREENSHOTS / f"{name}_run.png")
     assert boxes.count() >= widgets, f"{name} shows {boxes.count()} widgets"
+    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
     return page, boxes
 
 

@@ -85,7 +85,7 @@ def load_text(profile, split="train", model=None):
     body = profile.max_length - tokenizer.num_special_tokens_to_add()
 
     def blocks(batch):
-        ids = tokenizer([text for text in batch["text"] if text.strip()], add_special_tokens=False)["input_ids"]
+        ids = tokenizer([text for text in batch["text"] if text.strip()], add_special_tokens=False, verbose=False)["input_ids"]
         ids = list(chain.from_iterable(ids))
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)

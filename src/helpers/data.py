@@ -75,7 +75,8 @@ def load_text(profile, split="train", model=None):
 
         def encode(batch):
             columns = tokenizer(*map(list, zip(*batch["passage"])), return_special_tokens_mask=True)
-            return {**columns, "special_tokens_mask": [_spare_words(mask, rng) for mask in columns["special_tokens_mask"]]}
+            masks = columns["special_tokens_mask"]
+            return {**columns, "special_tokens_mask": [_spare_words(mask, rng) for mask in masks] if split == "validation" else masks}
 
         passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
         return passages.map(encode, batched=True, remove_columns=["passage"], new_fingerprint=f"pocket-{split}-{rows}")
@@ -95,9 +96,10 @@ def load_text(profile, split="train", model=None):
 
 
 def _spare_words(mask, rng, share=0.7):
-    """Protect most words from masking, but never the last, the comment: the rarest word teaches the most here.
+    """Protect most words of held-out text from masking, but never the last, the comment.
 
-    With a masking probability of one half, comments are masked half of the time and other words 15% of it.
+    In training half of all words are masked. A loss measured so would mostly say how little context was left;
+    with this, comments are masked half of the time and other words 15% of it.
     """
     return [1 if special or (i < len(mask) - 2 and rng.random() < share) else 0 for i, special in enumerate(mask)]
 

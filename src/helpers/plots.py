@@ -90,7 +90,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             x = 100 * line.sparsity
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
-            ax.fill_between(x, scale * (line.low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
+            low = line.low if metric == "accuracy" else line.low.clip(lower=0)  # a loss is never negative
+            ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
             if condition not in shown:
                 shown.append(condition)
         if floors and number == 0 and metric != "mlm_loss":

@@ -34,7 +34,7 @@ class Profile:
     ramp_steps: int  # of these, how many until the final sparsity
     frequency: int  # steps between recomputations of the masks
     mlm_batch: int
-    mlm_probability: float
+    mlm_probability: float  # share of the words that are masked; half in the pocket world, where sentences are short
     mlm_learning_rate: float
     warmup_steps: int
     epochs: int

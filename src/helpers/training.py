@@ -293,7 +293,7 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     learning_rate : float
         Falls linearly to 0 after the warm-up.
     mlm_probability : float
-        How often a token is masked that ``special_tokens_mask`` does not protect.
+        Share of the tokens that are masked.
     pruning : MagnitudePruning, optional
     progress : bool
         Show the Trainer's progress bar.

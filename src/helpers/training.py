@@ -288,7 +288,8 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
         From `load_mlm`; trained in place.
     tokenizer : transformers.PreTrainedTokenizer
     text : datasets.Dataset
-        Tokenised, with ``input_ids`` and ``special_tokens_mask`` (see `helpers.data.load_text`).
+        Tokenised (see `helpers.data.load_text`). The Trainer drops its ``special_tokens_mask``, so any token but the
+        special ones may be masked.
     steps, batch_size, warmup_steps, seed : int
     learning_rate : float
         Falls linearly to 0 after the warm-up.

@@ -63,16 +63,17 @@ def magnitude_mask(weight, sparsity):
     """
     count = round(weight.numel() * check_sparsity(sparsity))
     magnitude = weight.detach().abs().flatten()
-    if not torch.isfinite(magnitude).all():
+    if magnitude.numel() and not torch.isfinite(magnitude.max()):  # the maximum of NaN and anything is NaN
         raise ValueError("the weight holds NaN or infinite entries, so its magnitudes have no order; did training diverge?")
     if count == 0:
         return torch.ones_like(weight, dtype=torch.bool)
     threshold = _kth_smallest(magnitude, count)
     kept = magnitude > threshold
     # All entries below the threshold go, and as many of those equal to it as the count asks for.
-    at_threshold = (magnitude == threshold).nonzero().flatten()
-    surplus = at_threshold.numel() - (count - int((magnitude < threshold).sum()))
-    kept[at_threshold[at_threshold.numel() - surplus :]] = True
+    surplus = magnitude.numel() - count - int(torch.count_nonzero(kept))
+    if surplus:
+        at_threshold = (magnitude == threshold).nonzero().flatten()
+        kept[at_threshold[at_threshold.numel() - surplus :]] = True
     return kept.view(weight.shape)
 
 

@@ -53,7 +53,9 @@ class MagnitudePruning(TrainerCallback):
     Attributes
     ----------
     masks : dict of str to torch.Tensor
-        The masks in force.
+        The masks in force, bool.
+    dense : dict of str to torch.Tensor
+        The weights with the values under the masks. With fixed masks these could never return, so there it is empty.
     history : list of (int, float)
         Step and sparsity at each recomputation of the masks.
 
@@ -76,7 +78,7 @@ class MagnitudePruning(TrainerCallback):
         self.masks = dict(masks) if masks is not None else None
         self.fixed = masks is not None
         self.history = []
-        self._handles = []
+        self._handles, self._factors, self._masked = [], {}, {}
         if not self.fixed:
             self.sparsity = check_sparsity(sparsity)
             self.sparsity_at(0)  # a bad ramp or a bad scope is an error now, not in the middle of training
@@ -88,24 +90,23 @@ class MagnitudePruning(TrainerCallback):
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         self.weights = prunable_parameters(model)
+        self.dense = {}
         if self.fixed:
             check_masks(self.weights, self.masks)
             self.weights = {name: self.weights[name] for name in self.masks}
+            self._set(self.masks)
         elif self.end >= state.max_steps:
             raise ValueError(
                 f"the sparsity ramp ends at step {self.end}, but training stops after {state.max_steps} steps, before "
                 "the masks are final; shorten the ramp or train longer"
             )
-        if state.global_step:
+        elif state.global_step:
             self._load(Path(args.output_dir) / f"checkpoint-{state.global_step}" / STATE_FILE)
         else:
             self.dense = {name: weight.detach().clone() for name, weight in self.weights.items()}
-            if not self.fixed:
-                self.masks = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in self.weights.items()}
-        self.masks = {name: mask.to(self.dense[name].device) for name, mask in self.masks.items()}
-        self._mask()
+            self._set({name: torch.ones_like(weight, dtype=torch.bool) for name, weight in self.weights.items()})
         for name, weight in self.weights.items():
-            self._handles.append(weight.register_hook(lambda gradient, name=name: gradient * self.masks[name]))
+            self._handles.append(weight.register_hook(lambda gradient, name=name: gradient * self._factors[name]))
 
     def on_step_begin(self, args, state, control, **kwargs):
         step = state.global_step
@@ -113,25 +114,22 @@ class MagnitudePruning(TrainerCallback):
             return
         if step == self.end or (step - self.begin) % self.frequency == 0:
             sparsity = self.sparsity_at(step)
-            self.masks = masks_for(self.dense, sparsity, self.scope)
+            self._set(masks_for(self.dense, sparsity, self.scope))
             self.history.append((step, sparsity))
-            self._mask()
 
-    @torch.no_grad()
     def on_pre_optimizer_step(self, args, state, control, **kwargs):
         # The optimizer works on the values under the masks, too: weight decay and momentum still move them.
-        for name, weight in self.weights.items():
-            weight.copy_(self.dense[name])
+        for name, dense in self.dense.items():
+            self._masked[name], self.weights[name].data = self.weights[name].data, dense
 
-    @torch.no_grad()
     def on_optimizer_step(self, args, state, control, **kwargs):
-        for name, weight in self.weights.items():
-            self.dense[name].copy_(weight)
-            weight.mul_(self.masks[name])
+        for name in self.dense:
+            self.weights[name].data = self._masked[name]
+        self._mask()
 
     def on_save(self, args, state, control, **kwargs):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        if state.is_world_process_zero and folder.is_dir():
+        if self.dense and state.is_world_process_zero and folder.is_dir():
             values = {f"dense.{name}": value for name, value in self.dense.items()}
             masks = {f"mask.{name}": mask for name, mask in self.masks.items()}
             part = folder / f"{STATE_FILE}.part"
@@ -147,10 +145,16 @@ class MagnitudePruning(TrainerCallback):
             handle.remove()
         self._handles = []
 
+    def _set(self, masks):
+        self.masks = {name: mask.to(self.weights[name].device) for name, mask in masks.items()}
+        # as floats they multiply ten times faster on a CPU than as bools
+        self._factors = {name: mask.to(self.weights[name].dtype) for name, mask in self.masks.items()}
+        self._mask()
+
     @torch.no_grad()
     def _mask(self):
         for name, weight in self.weights.items():
-            torch.mul(self.dense[name], self.masks[name], out=weight)
+            torch.mul(self.dense.get(name, weight), self._factors[name], out=weight)
 
     def _load(self, path):
         if not path.is_file():
@@ -160,7 +164,7 @@ class MagnitudePruning(TrainerCallback):
             )
         saved = load_file(path)
         self.dense = {name: saved[f"dense.{name}"].to(weight.device) for name, weight in self.weights.items()}
-        self.masks = {name: saved[f"mask.{name}"] for name in self.weights}
+        self._set({name: saved[f"mask.{name}"] for name in self.weights})
 
 
 class MLMTrainer(Trainer):
@@ -184,9 +188,13 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
     others after a resume than without the interruption.
     """
 
+    def __init__(self, tokenizer, mlm_probability, seed):
+        super().__init__(tokenizer, mlm_probability=mlm_probability)  # given the seed too, it would make generators of its own
+        self.masking_seed = seed
+
     def torch_call(self, examples):
         words = b"".join(np.asarray(example["input_ids"], dtype=np.int32).tobytes() for example in examples)
-        self.generator = torch.Generator().manual_seed(zlib.crc32(words, self.seed))
+        self.generator = torch.Generator().manual_seed(zlib.crc32(words, self.masking_seed))
         return super().torch_call(examples)
 
 
@@ -244,14 +252,15 @@ def _arguments(output_dir, seed, progress, checkpoint_every, **more):
         output_dir=str(output_dir), seed=seed, data_seed=seed, disable_tqdm=not progress, report_to="none",
         logging_strategy="steps" if progress else "no", logging_steps=50, weight_decay=0.01, max_grad_norm=1.0,
         save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500, save_total_limit=1,
-        lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(), **more,
+        lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=bool(more.get("bf16")) and not torch.cuda.is_available(), **more,  # else the Trainer refuses bf16 on a CPU
     )
 
 
 def _train(trainer, output_dir):
     trainer.remove_callback(PrinterCallback)
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
-    last = _last_checkpoint(output_dir, ["trainer_state.json", *([STATE_FILE] if pruning else [])])
+    last = _last_checkpoint(output_dir, ["trainer_state.json", *([STATE_FILE] if any(not c.fixed for c in pruning) else [])])
     try:
         with warnings_off():
             trainer.train(resume_from_checkpoint=last)

@@ -72,7 +72,7 @@ def micro(pocket_checkpoint):
 
     return dataclasses.replace(
         profiles.get("tiny"), model=str(pocket_checkpoint), mlm_steps=4, ramp_steps=2, mlm_batch=16, text_rows=200,
-        train_rows=32, dev_rows=32, epochs=1, deletion_epochs=1, before_after_epochs=(1, 1), seeds=(0,), sparsities=(0.5,),
+        train_rows=32, dev_rows=32, epochs=1, deletion_epochs=((0, 1),), before_after_epochs=((0, (1, 1)),), seeds=(0,), sparsities=(0.5,),
     )
 
 

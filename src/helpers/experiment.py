@@ -198,8 +198,8 @@ def _pretraining_of(run):
     p = run.profile
     values = {f: getattr(p, f) for f in (
         "model", "text", "text_config", "max_length", "text_rows", "burn_in_steps", "mlm_steps", "ramp_steps", "frequency",
-        "mlm_batch", "mlm_probability", "mlm_learning_rate", "warmup_steps")}
-    return kind, sparsity, run.seed, values
+        "mlm_batch", "mlm_probability", "mlm_learning_rate", "warmup_steps", "trainer")}
+    return kind, sparsity, run.seed if p.mlm_seed is None else p.mlm_seed, values
 
 
 def pretrain(run, store, progress=False):
@@ -219,7 +219,6 @@ def pretrain(run, store, progress=False):
     def make(folder, work):
         began = time.perf_counter()
         tokenizer = data.load_tokenizer(profile.model)
-        text = data.load_text(profile)
         start = _start(run, store, progress)
         model = data._load(profile.model, lambda: load_mlm(start))
         if kind == "random":
@@ -227,9 +226,7 @@ def pretrain(run, store, progress=False):
             pruning = MagnitudePruning(masks=masks)
         else:
             pruning = MagnitudePruning(sparsity, end=profile.ramp_steps, frequency=profile.frequency)
-        train_mlm(model, tokenizer, text, steps=profile.mlm_steps, batch_size=profile.mlm_batch,
-                  learning_rate=profile.mlm_learning_rate, warmup_steps=profile.warmup_steps, seed=seed,
-                  mlm_probability=profile.mlm_probability, pruning=pruning, output_dir=work, progress=progress, checkpoint_every=profile.checkpoint_every)
+        _train_mlm(model, tokenizer, profile, steps=profile.mlm_steps, seed=seed, pruning=pruning, output_dir=work, progress=progress)
         loss = mlm_loss(model, tokenizer, data.load_text(profile, "validation"), mlm_probability=profile.mlm_probability)
         with quiet():
             model.save_pretrained(folder)
@@ -240,19 +237,24 @@ def pretrain(run, store, progress=False):
     return store.checkpoint(key, make)
 
 
+def _train_mlm(model, tokenizer, profile, **options):
+    """`helpers.training.train_mlm` with a profile's text and values."""
+    return train_mlm(model, tokenizer, data.load_text(profile), batch_size=profile.mlm_batch, learning_rate=profile.mlm_learning_rate,
+                     warmup_steps=profile.warmup_steps, mlm_probability=profile.mlm_probability,
+                     checkpoint_every=profile.checkpoint_every, **dict(profile.trainer), **options)
+
+
 def _start(run, store, progress):
     """Where θ₀ is: the profile's checkpoint, burned in on MLM if the profile says so."""
     profile = run.profile
     if not profile.burn_in_steps:
         return profiles.locate(profile.model)
-    values = _pretraining_of(run)[3]
+    values = {name: value for name, value in _pretraining_of(run)[3].items() if name not in ("mlm_steps", "ramp_steps", "frequency")}
 
     def make(folder, work):
-        tokenizer, text = data.load_tokenizer(profile.model), data.load_text(profile)
+        tokenizer = data.load_tokenizer(profile.model)
         model = data._load(profile.model, lambda: load_mlm(profiles.locate(profile.model)))
-        train_mlm(model, tokenizer, text, steps=profile.burn_in_steps, batch_size=profile.mlm_batch,
-                  learning_rate=profile.mlm_learning_rate, warmup_steps=profile.warmup_steps,
-                  mlm_probability=profile.mlm_probability, output_dir=work, progress=progress, checkpoint_every=profile.checkpoint_every)
+        _train_mlm(model, tokenizer, profile, steps=profile.burn_in_steps, output_dir=work, progress=progress)
         with quiet():
             model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
@@ -332,16 +334,16 @@ def _fine_tuned(config, folder, train, work, progress):
         model = load_classifier(folder, labels)
     tokenizer = data.load_tokenizer(profile.model)
     options = dict(batch_size=profile.batch, learning_rate=config.learning_rate, seed=config.seed, progress=progress,
-                   checkpoint_every=profile.checkpoint_every)
+                   checkpoint_every=profile.checkpoint_every, **dict(profile.trainer))
+    epochs = profile.epochs_for(condition, config.sparsity)
     if condition == "prune_downstream":
-        before, after = profile.before_after_epochs
+        before, after = epochs
         fine_tune(model, tokenizer, train, epochs=before, output_dir=work / "before", **options)
         pruning = MagnitudePruning(masks=magnitude_masks(model, config.sparsity))
         fine_tune(model, tokenizer, train, epochs=after, output_dir=work / "after", pruning=pruning, **options)
         return model
     fixed = condition in ("prune_pretrain", "random") and config.sparsity
     pruning = MagnitudePruning(masks=load_masks(folder / "masks.safetensors")) if fixed else None
-    epochs = profile.deletion_epochs if condition == "info_deletion" else profile.epochs
     fine_tune(model, tokenizer, train, epochs=epochs, output_dir=work, pruning=pruning, **options)
     return model
 
@@ -486,6 +488,10 @@ def _summary(store, profile, earlier):
         "peak_memory_mb": max(note["peak_memory_mb"] or 0 for note in notes), "profile": dataclasses.asdict(profile)}
 
 
+def _tuples(value):
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 def _setting(profile, text):
     name, _, value = text.partition("=")
     kinds = {field.name: field.type for field in dataclasses.fields(profile)}
@@ -496,7 +502,7 @@ def _setting(profile, text):
         value = json.loads(value) if kind is not str else value
     except json.JSONDecodeError:
         pass
-    value = tuple(value) if isinstance(value, list) else value
+    value = tuple(value.items()) if isinstance(value, dict) else _tuples(value)
     if not isinstance(value, (int, float) if kind is float else kind):
         raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, such as {json.dumps(getattr(profile, name))}, got {value!r}")
     return name, value

@@ -38,13 +38,26 @@ class Profile:
     mlm_learning_rate: float
     warmup_steps: int
     epochs: int
-    deletion_epochs: int  # information deletion trains longer, until its training loss is comparable
-    before_after_epochs: tuple  # prune_downstream: epochs before and after pruning
+    deletion_epochs: tuple  # of information deletion, which trains longer: pairs of (from this sparsity on, epochs)
+    before_after_epochs: tuple  # of prune_downstream: pairs of (from this sparsity on, (epochs before, epochs after))
     batch: int
     learning_rates: tuple
     seeds: tuple
     sparsities: tuple
     checkpoint_every: int | None  # steps between checkpoints to resume from
+    mlm_seed: int | None = None  # of pruned MLM training; None: each run's own seed, a number: one checkpoint for all seeds
+    trainer: tuple = ()  # other fields of transformers.TrainingArguments, as pairs of (name, value)
+
+    def epochs_for(self, condition, sparsity):
+        """Epochs of fine-tuning; for ``prune_downstream`` a pair, those before and those after pruning."""
+        if condition == "info_deletion":
+            return _from(self.deletion_epochs, sparsity)
+        return _from(self.before_after_epochs, sparsity) if condition == "prune_downstream" else self.epochs
+
+
+def _from(table, sparsity):
+    """The value of the last pair of a table whose sparsity is not above this one."""
+    return [value for start, value in table if start <= sparsity][-1]
 
 
 TENS = tuple(n / 10 for n in range(10))
@@ -53,22 +66,23 @@ PROFILES = {
     "tiny": Profile(
         "tiny", POCKET, POCKET, None, POCKET, ("cola", "sst2", "qqp", "mnli", "qnli"), max_length=32,
         text_rows=60_000, train_rows=2_048, dev_rows=1_000, burn_in_steps=0, mlm_steps=800, ramp_steps=300, frequency=10,
-        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=1e-3, warmup_steps=10, epochs=6, deletion_epochs=12, before_after_epochs=(6, 6),
+        mlm_batch=96, mlm_probability=0.5, mlm_learning_rate=1e-3, warmup_steps=10, epochs=6, deletion_epochs=((0, 12),), before_after_epochs=((0, (6, 6)),),
         batch=32, learning_rates=(1e-3,), seeds=(0, 1, 2), sparsities=(0.3, 0.5, 0.6, 0.7, 0.8, 0.9), checkpoint_every=None,
     ),
     "small": Profile(
         "small", "google/bert_uncased_L-2_H-128_A-2", "Salesforce/wikitext", "wikitext-103-raw-v1", "nyu-mll/glue",
         ("cola", "sst2", "mrpc", "mnli", "qnli"), max_length=64, text_rows=20_000, train_rows=4_000, dev_rows=1_000,
         burn_in_steps=1_000, mlm_steps=2_000, ramp_steps=500, frequency=10, mlm_batch=32, mlm_probability=0.15, mlm_learning_rate=5e-4,
-        warmup_steps=50, epochs=3, deletion_epochs=6, before_after_epochs=(3, 3), batch=32, learning_rates=(2e-4,),
+        warmup_steps=50, epochs=3, deletion_epochs=((0, 6),), before_after_epochs=((0, (3, 3)),), batch=32, learning_rates=(2e-4,),
         seeds=(0, 1, 2), sparsities=TENS, checkpoint_every=500,
     ),
     "paper": Profile(
         "paper", "google-bert/bert-base-uncased", "wikimedia/wikipedia", "20231101.en", "nyu-mll/glue",
         ("mnli", "qqp", "qnli", "sst2", "cola"), max_length=128, text_rows=None, train_rows=None, dev_rows=None,
         burn_in_steps=0, mlm_steps=100_000, ramp_steps=10_000, frequency=10, mlm_batch=32, mlm_probability=0.15, mlm_learning_rate=2e-5,
-        warmup_steps=10, epochs=3, deletion_epochs=13, before_after_epochs=(3, 5), batch=32,
+        warmup_steps=10, epochs=3, deletion_epochs=((0, 13), (0.7, 15)), before_after_epochs=((0, (3, 5)), (0.8, (3, 7))), batch=32,
         learning_rates=(2e-5, 3e-5, 4e-5, 5e-5), seeds=(0,), sparsities=TENS, checkpoint_every=5_000,
+        trainer=(("adam_epsilon", 1e-6), ("bf16", True), ("dataloader_num_workers", 4)),
     ),
 }
 

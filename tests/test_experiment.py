@@ -325,3 +325,51 @@ def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
     with pytest.warns(UserWarning, match="damaged"):
         folder, info = store.checkpoint("key", make_checkpoint(calls))
     assert (folder / "weights").read_text() == "1 2 3" and info["mlm_loss"] == 1.5 and len(calls) == 2
+
+
+# What a profile says
+
+
+def test_the_papers_epochs_depend_on_the_sparsity():
+    paper = profiles.get("paper")
+    assert [paper.epochs_for("info_deletion", s) for s in (0, 0.6, 0.7, 0.9)] == [13, 13, 15, 15]
+    assert [paper.epochs_for("prune_downstream", s) for s in (0.3, 0.7, 0.8, 0.9)] == [(3, 5), (3, 5), (3, 7), (3, 7)]
+    assert {paper.epochs_for(c, 0.9) for c in ("prune_pretrain", "random", "dense", "from_scratch")} == {3}
+
+
+def test_the_papers_protocol_value_by_value():
+    """Sec. 3.2 and the authors' code: the facts a reader can look up, and no other source than the profile."""
+    p = profiles.get("paper")
+    assert (p.model, p.mlm_steps, p.ramp_steps, p.frequency) == ("google-bert/bert-base-uncased", 100_000, 10_000, 10)
+    assert (p.mlm_batch, p.max_length, p.mlm_learning_rate, p.mlm_probability, p.warmup_steps) == (32, 128, 2e-5, 0.15, 10)
+    assert (p.epochs, p.batch, p.learning_rates) == (3, 32, (2e-5, 3e-5, 4e-5, 5e-5))
+    assert p.sparsities == tuple(n / 10 for n in range(10)) and set(p.tasks) == {"mnli", "qqp", "qnli", "sst2", "cola"}
+    assert dict(p.trainer)["adam_epsilon"] == 1e-6 and p.train_rows is p.dev_rows is p.text_rows is None
+
+
+def test_one_pruned_checkpoint_for_all_seeds(micro, tmp_path):
+    store = RunStore(tmp_path)
+    shared = dataclasses.replace(micro, mlm_seed=5)
+    sweep([Run("prune_pretrain", "cola", 0.5, seed, profile=shared) for seed in (0, 1)], store, progress=False)
+    [folder] = (tmp_path / "checkpoints").iterdir()
+    assert json.loads((folder / "info.json").read_text())["seed"] == 5
+
+
+def test_options_of_the_trainer_reach_it(micro, tmp_path, monkeypatch):
+    seen = []
+    for name in ("train_mlm", "fine_tune"):
+        original = getattr(experiment, name)
+        monkeypatch.setattr(experiment, name, lambda *a, original=original, name=name, **k: seen.append(
+            (name, k.get("adam_epsilon"), k.get("train_sampling_strategy"))) or original(*a, **k))
+    profile = dataclasses.replace(micro, trainer=(("adam_epsilon", 1e-6),), fine_tuning=(("train_sampling_strategy", "group_by_length"),))
+    assert Run("dense", "cola", profile=profile).key != Run("dense", "cola", profile=micro).key
+    run(Run("dense", "cola", profile=profile), RunStore(tmp_path))
+    assert seen == [("train_mlm", 1e-6, None), ("fine_tune", 1e-6, "group_by_length")]
+
+
+def test_burn_in_is_shared_whatever_comes_after(micro, tmp_path):
+    store = RunStore(tmp_path)
+    for steps in (3, 4):
+        run(Run("dense", "cola", profile=dataclasses.replace(micro, burn_in_steps=2, mlm_steps=steps)), store)
+    names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
+    assert len([name for name in names if name.startswith("burn-in")]) == 1 and len(names) == 3

@@ -1,7 +1,9 @@
 import logging
 
+import numpy as np
 import pytest
 import torch
+from datasets import Dataset
 from torch.func import functional_call
 from transformers import (
     BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, BertModel, DataCollatorForLanguageModeling, Trainer,
@@ -386,3 +388,13 @@ def test_predict_gives_the_models_logits_in_order(make, tokenizer, text):
     assert labels.tolist() == list(range(48))
     expected = model(torch.tensor(text["input_ids"][:])).logits
     assert torch.allclose(torch.tensor(logits), expected, atol=1e-5)
+
+
+def test_predict_puts_examples_of_different_lengths_back_in_order(make, tokenizer):
+    lines = [" ".join(["w3"] * n) for n in (9, 1, 5, 1, 12, 3)]
+    data = Dataset.from_dict(dict(tokenizer(lines)) | {"labels": list(range(6))})
+    model = make(BertForSequenceClassification).eval()
+    logits, labels = training.predict(model, tokenizer, data, batch_size=4)
+    assert labels.tolist() == list(range(6))
+    one_by_one = [model(**tokenizer(line, return_tensors="pt")).logits[0].tolist() for line in lines]
+    assert np.allclose(logits, one_by_one, atol=1e-5)

@@ -334,7 +334,7 @@ def _fine_tuned(config, folder, train, work, progress):
         model = load_classifier(folder, labels)
     tokenizer = data.load_tokenizer(profile.model)
     options = dict(batch_size=profile.batch, learning_rate=config.learning_rate, seed=config.seed, progress=progress,
-                   checkpoint_every=profile.checkpoint_every, **dict(profile.trainer))
+                   checkpoint_every=profile.checkpoint_every, **dict(profile.trainer + profile.fine_tuning))
     epochs = profile.epochs_for(condition, config.sparsity)
     if condition == "prune_downstream":
         before, after = epochs

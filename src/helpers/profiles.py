@@ -47,6 +47,7 @@ class Profile:
     checkpoint_every: int | None  # steps between checkpoints to resume from
     mlm_seed: int | None = None  # of pruned MLM training; None: each run's own seed, a number: one checkpoint for all seeds
     trainer: tuple = ()  # other fields of transformers.TrainingArguments, as pairs of (name, value)
+    fine_tuning: tuple = ()  # the same, for fine-tuning only
 
     def epochs_for(self, condition, sparsity):
         """Epochs of fine-tuning; for ``prune_downstream`` a pair, those before and those after pruning."""
@@ -75,6 +76,7 @@ PROFILES = {
         burn_in_steps=1_000, mlm_steps=2_000, ramp_steps=500, frequency=10, mlm_batch=32, mlm_probability=0.15, mlm_learning_rate=5e-4,
         warmup_steps=50, epochs=3, deletion_epochs=((0, 6),), before_after_epochs=((0, (3, 3)),), batch=32, learning_rates=(2e-4,),
         seeds=(0, 1, 2), sparsities=TENS, checkpoint_every=500,
+        fine_tuning=(("train_sampling_strategy", "group_by_length"),),  # little padding: half the time on short sentences
     ),
     "paper": Profile(
         "paper", "google-bert/bert-base-uncased", "wikimedia/wikipedia", "20231101.en", "nyu-mll/glue",

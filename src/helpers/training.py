@@ -367,14 +367,16 @@ def predict(model, tokenizer, data, batch_size=128):
     model.eval()
     collate = DataCollatorWithPadding(tokenizer)
     keep = set(tokenizer.model_input_names) | {"labels"}
+    order = np.argsort([len(ids) for ids in data["input_ids"]], kind="stable")  # like lengths together: little padding
     logits, labels = [], []
     for start in range(0, len(data), batch_size):
-        columns = data[start : start + batch_size]
+        columns = data[order[start : start + batch_size]]
         rows = [{k: columns[k][i] for k in columns if k in keep} for i in range(len(columns["labels"]))]
         batch = collate(rows).to(model.device)
         labels.append(batch.pop("labels").cpu())
         logits.append(model(**batch).logits.float().cpu())
-    return torch.cat(logits).numpy(), torch.cat(labels).numpy()
+    back = np.argsort(order)
+    return torch.cat(logits).numpy()[back], torch.cat(labels).numpy()[back]
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from .experiment import UNPRUNED
 from .pruning import encoder_of, prunable_parameters
 
 
@@ -81,50 +82,107 @@ def difference(values, condition, reference, reference_sparsity=None):
     pandas.DataFrame
         Columns ``sparsity``, ``mean``, ``low``, ``high``, ``seeds``.
     """
+    return intervals(_paired(values, condition, reference, reference_sparsity), by=("sparsity",))
+
+
+def _paired(values, condition, reference, reference_sparsity=None):
+    """`value` of a condition minus that of a reference for each sparsity and seed."""
     left = values[values.condition == condition]
     right = values[values.condition == reference]
     if reference_sparsity is not None:
         right = right[right.sparsity == reference_sparsity].drop(columns="sparsity")
     on = ["seed"] if reference_sparsity is not None else ["seed", "sparsity"]
     both = left.merge(right, on=on, suffixes=("", "_reference"))
-    return intervals(both.assign(value=both.value - both.value_reference), by=("sparsity",))
+    return both.assign(value=both.value - both.value_reference)
 
 
-def regimes(rows, free=0.01, loss=0.03):
-    """Where the three regimes lie, by a stated rule.
+def pooled_intervals(values, spread=None, confidence=0.95):
+    """Mean and t-interval at each sparsity, with one standard deviation for all of them.
 
-    *Free*: the highest sparsity up to which the mean accuracy of ``prune_pretrain`` stays within `free` of
-    ``dense``, at every sparsity. *Deletion*: the sparsities above it where both ``prune_pretrain`` and
-    ``info_deletion`` have lost at least `loss` and differ by less than what ``info_deletion`` has lost: most of
-    the loss is there without any restriction. *Restriction*: the sparsities where ``info_deletion`` is better
-    than ``prune_pretrain`` by at least `loss`.
+    Three seeds say little about their own spread. If the noise of a seed is about the same at every sparsity, all
+    sparsities together say more: the variances are averaged, and the degrees of freedom add up.
+
+    Parameters
+    ----------
+    values : pandas.DataFrame
+        Columns ``sparsity`` and ``value``, a row a seed.
+    spread : (float, int), optional
+        Standard deviation and degrees of freedom to use where no sparsity has more than one value.
+    confidence : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by sparsity: ``mean``, ``low``, ``high``; the ends are NaN where nothing is known of the noise.
+    """
+    groups = values.groupby("sparsity")["value"]
+    count, freedom = groups.size(), (groups.size() - 1).sum()
+    if freedom:
+        deviation = np.sqrt((groups.var(ddof=0) * count).sum() / freedom)
+    else:
+        deviation, freedom = spread or (np.nan, 1)
+    half = deviation / np.sqrt(count) * stats.t.ppf(0.5 + confidence / 2, freedom)
+    return pd.DataFrame({"mean": groups.mean(), "low": groups.mean() - half, "high": groups.mean() + half})
+
+
+def unpruned_spread(rows):
+    """How much a difference of two single runs varies, judged by runs that prune nothing.
+
+    The paper has one run a cell and no error bars, but four rows at 0% sparsity, which differ by nothing but protocol
+    and chance. Their standard deviation times √2 is that of a difference.
+
+    Returns
+    -------
+    (float, int) or None
+        Standard deviation and degrees of freedom; None with less than two such runs.
+    """
+    means = task_mean(rows)  # `dense` is one of the four over again
+    unpruned = means[(means.sparsity == 0) & ~means.condition.isin(UNPRUNED)].value
+    return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
+
+
+def regimes(rows, margin=0.01):
+    """Where the three regimes lie, by a stated statistical rule.
+
+    For each sparsity three differences of mean accuracy are taken seed by seed, with 95% intervals from
+    `pooled_intervals` (where there is one run a cell, as in the paper, from `unpruned_spread`): what pruning loses
+    against ``dense``, what ``info_deletion`` loses against ``dense``, and what ``info_deletion`` regains over
+    pruning. A loss or a gain is *certain* where its interval lies above 0.
+
+    - *Free* up to the highest sparsity up to which no loss by pruning is certain and the mean loss is within `margin`;
+      *shown free* as far as the upper end of the interval is within `margin`, too.
+    - *Deletion* where both losses are certain: accuracy is missing although every weight may move again.
+    - *Restriction* where the regain is certain: letting the weights move again helps.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         Tidy rows of one model.
-    free, loss : float
-        Fractions of accuracy.
+    margin : float
+        The loss of accuracy, a fraction, that counts as none.
 
     Returns
     -------
     dict
-        ``free_up_to`` (float), ``deletion`` and ``restriction`` (lists of sparsities), ``table`` (data frame
-        with the losses at each sparsity).
+        ``free_up_to`` and ``shown_free_up_to`` (floats), ``deletion`` and ``restriction`` (lists of sparsities), ``table``
+        (data frame indexed by sparsity: ``pruned_loss``, ``deletion_loss`` and ``regained`` with their ``_low`` and ``_high``).
     """
-    means = task_mean(rows).groupby(["condition", "sparsity"])["value"].mean()
-    dense = means["dense"].iloc[0]
-    table = pd.DataFrame({
-        "pruned_loss": dense - means["prune_pretrain"], "deletion_loss": dense - means["info_deletion"],
-    }).dropna()
-    table["regained"] = table.pruned_loss - table.deletion_loss
-    table = table.round(9)  # one point exactly is within one point
-    held = (table.pruned_loss <= free).cumprod().astype(bool)
-    deletion = (table.pruned_loss >= loss) & (table.deletion_loss >= loss) & (table.regained.abs() < table.deletion_loss)
-    restriction = table.regained >= loss
+    means, spread = task_mean(rows), unpruned_spread(rows)
+    loss = lambda condition: _paired(means, condition, "dense", 0.0).assign(value=lambda pairs: -pairs.value)
+    differences = {"pruned_loss": loss("prune_pretrain"), "deletion_loss": loss("info_deletion"),
+                   "regained": _paired(means, "info_deletion", "prune_pretrain")}
+    parts = {}
+    for name, values in differences.items():
+        found = pooled_intervals(values, spread)
+        parts |= {name: found["mean"], f"{name}_low": found.low, f"{name}_high": found.high}
+    table = pd.DataFrame(parts).dropna(subset=list(differences)).round(9)  # one point exactly is within one point
+    certain = lambda name: table[f"{name}_low"] > 0
+    up_to = lambda held: float(table.index[held.cumprod().astype(bool)].max()) if held.any() and held.iloc[0] else 0.0
+    free = ~certain("pruned_loss") & (table.pruned_loss <= margin)
     return {
-        "free_up_to": float(table.index[held].max()) if held.any() else 0.0,
-        "deletion": table.index[deletion].tolist(), "restriction": table.index[restriction].tolist(), "table": table,
+        "free_up_to": up_to(free), "shown_free_up_to": up_to(free & (table.pruned_loss_high <= margin)),
+        "deletion": table.index[certain("pruned_loss") & certain("deletion_loss")].tolist(),
+        "restriction": table.index[certain("regained")].tolist(), "table": table,
     }
 
 
@@ -229,7 +287,7 @@ def verdicts(rows):
 
     1: `regimes` finds the accuracy free up to 30% at least; the rise of the MLM loss is told beside it. 2: from 40
     to 60% sparsity pruning and information deletion differ by less than 1 point; "cannot say" where they differ by
-    more, but no 95% interval of the seeds excludes 0. 3: `regimes` finds a sparsity at which restriction bites.
+    more, but the regain is certain nowhere. 3: `regimes` finds a sparsity at which restriction bites.
     4: where it does, information deletion has the lower training loss at each sparsity and still lacks 3 points of
     dense. 5: MLM loss and accuracy correlate below -0.95 on every task. 6: from 50% to 80% sparsity the most affected
     task loses at least five times as much as the least affected. 11: pruning after fine-tuning is nowhere better by
@@ -249,10 +307,8 @@ def verdicts(rows):
     rise = mlm["prune_pretrain", 0.3] - mlm["dense", 0.0] if ("prune_pretrain", 0.3) in mlm else float("nan")
     result = {1: (f"accuracy within 1 point of dense up to {percent(free)}; MLM loss {rise:+.3f} nats at 30%", free >= 0.3)}
     middle = table[(table.index >= 0.4) & (table.index <= 0.6)]
-    gain = difference(task_mean(rows), "info_deletion", "prune_pretrain").set_index("sparsity")
-    certain = (gain.low.reindex(middle.index) > 0).any()
     result[2] = ("; ".join(f"at {percent(s)}: {points(row.pruned_loss)} points lost by pruning, {points(row.deletion_loss)} by deletion" for s, row in middle.iterrows()),
-                 True if (middle.regained.abs() < 0.01).all() else False if certain else None) if len(middle) else ("40 to 60% was not run", None)
+                 True if (middle.regained.abs() < 0.01).all() else False if (middle.regained_low > 0).any() else None) if len(middle) else ("40 to 60% was not run", None)
     result[3] = (f"at {percent(max(high))}: {points(table.regained[max(high)])} points won back", True) if high else ("no such sparsity", False)
     loss = task_mean(rows, "train_loss").groupby(["condition", "sparsity"])["value"].mean()
     if high:

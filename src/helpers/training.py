@@ -248,13 +248,14 @@ def quiet():
 
 
 def _arguments(output_dir, seed, progress, checkpoint_every, **more):
-    return TrainingArguments(
+    defaults = dict(
         output_dir=str(output_dir), seed=seed, data_seed=seed, disable_tqdm=not progress, report_to="none",
         logging_strategy="steps" if progress else "no", logging_steps=50, weight_decay=0.01, max_grad_norm=1.0,
         save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500, save_total_limit=1,
         lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(),
-        use_cpu=bool(more.get("bf16")) and not torch.cuda.is_available(), **more,  # else the Trainer refuses bf16 on a CPU
+        use_cpu=bool(more.get("bf16")) and not torch.cuda.is_available(),  # else the Trainer refuses bfloat16 on a CPU
     )
+    return TrainingArguments(**(defaults | more))
 
 
 def _train(trainer, output_dir):

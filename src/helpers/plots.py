@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from .analysis import expected_difference, intervals, linear_fit, loss_and_accuracy, task_mean
+from .analysis import expected_difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
 from .data import NAMES
 
 _COLORS = sns.color_palette("colorblind")
@@ -232,6 +232,36 @@ def matrix_names(names):
             kind = {"intermediate": "feed-forward in", "pooler": "pooler"}.get(parts[-2], "attention output" if "attention" in parts else "feed-forward out")
         short.append(layer + kind)
     return short
+
+
+def regime_map(sources, ax=None):
+    """Which regime each source is in at each sparsity, by the rule of `helpers.analysis.regimes`.
+
+    Parameters
+    ----------
+    sources : dict of str to pandas.DataFrame
+        Name of the source → tidy rows of one model.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = ax or plt.gca()
+    kinds = {"free": (_COLORS[2], "free"), "open": ((0.85, 0.85, 0.85), "?"), "deletion": (_COLORS[1], "del"), "both": (_COLORS[3], "del\n+ res"),
+             "restriction": (_COLORS[4], "res")}
+    for y, rows in enumerate(sources.values()):
+        found = regimes(rows)
+        for s in found["table"].index[found["table"].index > 0]:
+            deleted, restricted = s in found["deletion"], s in found["restriction"]
+            kind = "both" if deleted and restricted else "deletion" if deleted else "restriction" if restricted else "free" if s <= found["free_up_to"] else "open"
+            color, letters = kinds[kind]
+            ax.add_patch(plt.Rectangle((100 * s - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0))
+            ax.annotate(letters, (100 * s, y), ha="center", va="center", fontsize=9)
+    ax.set_yticks(range(len(sources)), list(sources))
+    ax.set_ylim(len(sources) - 0.5, -0.5)
+    ax.grid(False)
+    ax.set_title("free · del: information deletion · res: complexity restriction · ?: nothing certain")
+    sparsity_axis(ax)
+    ax.set_xlim(4, 96)
+    ax.set_xticks(range(10, 100, 10))
+    return ax
 
 
 def regimes_figure(path):

@@ -141,6 +141,25 @@ def unpruned_spread(rows):
     return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
 
 
+def pooled_differences(rows, condition, reference, reference_sparsity=None):
+    """A condition's mean accuracy minus a reference's, seed by seed, with `pooled_intervals`; see `regimes`.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    condition, reference : str
+    reference_sparsity : float, optional
+        Default: the same sparsity as the condition's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Indexed by sparsity: ``mean``, ``low``, ``high``.
+    """
+    return pooled_intervals(_paired(task_mean(rows), condition, reference, reference_sparsity), unpruned_spread(rows))
+
+
 def regimes(rows, margin=0.01):
     """Where the three regimes lie, by a stated statistical rule.
 
@@ -167,15 +186,11 @@ def regimes(rows, margin=0.01):
         ``free_up_to`` and ``shown_free_up_to`` (floats), ``deletion`` and ``restriction`` (lists of sparsities), ``table``
         (data frame indexed by sparsity: ``pruned_loss``, ``deletion_loss`` and ``regained`` with their ``_low`` and ``_high``).
     """
-    means, spread = task_mean(rows), unpruned_spread(rows)
-    loss = lambda condition: _paired(means, condition, "dense", 0.0).assign(value=lambda pairs: -pairs.value)
-    differences = {"pruned_loss": loss("prune_pretrain"), "deletion_loss": loss("info_deletion"),
-                   "regained": _paired(means, "info_deletion", "prune_pretrain")}
-    parts = {}
-    for name, values in differences.items():
-        found = pooled_intervals(values, spread)
-        parts |= {name: found["mean"], f"{name}_low": found.low, f"{name}_high": found.high}
-    table = pd.DataFrame(parts).dropna(subset=list(differences)).round(9)  # one point exactly is within one point
+    against_dense = {"pruned_loss": "prune_pretrain", "deletion_loss": "info_deletion"}
+    found = {name: -pooled_differences(rows, condition, "dense", 0.0).rename(columns={"low": "high", "high": "low"}) for name, condition in against_dense.items()}
+    found["regained"] = pooled_differences(rows, "info_deletion", "prune_pretrain")
+    parts = {name if end == "mean" else f"{name}_{end}": table[end] for name, table in found.items() for end in ("mean", "low", "high")}
+    table = pd.DataFrame(parts).dropna(subset=list(found)).round(9)  # one point exactly is within one point
     certain = lambda name: table[f"{name}_low"] > 0
     up_to = lambda held: float(table.index[held.cumprod().astype(bool)].max()) if held.any() and held.iloc[0] else 0.0
     free = ~certain("pruned_loss") & (table.pruned_loss <= margin)

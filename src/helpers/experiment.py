@@ -371,7 +371,8 @@ def checkpoints(runs, store, progress=True):
     This is what several processes can do together: ``accelerate launch -m helpers.experiment --checkpoints-only ...``.
     The batches are divided among them, and the first process alone writes to the store.
     """
-    state = PartialState(timeout=datetime.timedelta(days=1))  # the others wait while the first tokenises and saves
+    # the others wait while the first tokenises and saves
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=datetime.timedelta(days=1))
     if state.is_main_process:
         store.clean()
     needed = {json.dumps(_pretraining_of(r)): r for r in runs if _pretraining_of(r) is not None}

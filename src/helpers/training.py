@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save_file
 from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
     DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments, set_seed,
 )
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
 from .profiles import launched_processes
@@ -291,6 +291,8 @@ def _train(trainer, output_dir):
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
     needed = ["model.safetensors", "optimizer.pt", "scheduler.pt", *([STATE_FILE] if any(not c.fixed for c in pruning) else [])]
     last = _last_checkpoint(output_dir, needed)
+    if last and _restored(trainer, pruning, Path(last)):
+        return trainer
     if trainer.args.process_index:  # else all processes that train together would drop out the same units
         torch.manual_seed(trainer.args.seed + trainer.args.process_index)
     try:
@@ -300,6 +302,20 @@ def _train(trainer, output_dir):
         for callback in pruning:
             callback.release()
     return trainer
+
+
+def _restored(trainer, pruning, folder):
+    """Whether a checkpoint is of a training's end, whose model is then loaded: resumed there, the Trainer would take one more step."""
+    state = TrainerState.load_from_json(folder / "trainer_state.json")
+    if state.global_step < state.max_steps:
+        return False
+    trainer.state = state
+    load_model(trainer.model, folder / "model.safetensors", strict=False)
+    for callback in pruning:
+        if not callback.fixed:
+            callback.weights = prunable_parameters(trainer.model)
+            callback._load(folder / STATE_FILE)
+    return True
 
 
 def _last_checkpoint(output_dir, needed):

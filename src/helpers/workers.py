@@ -95,7 +95,7 @@ def carry_out(tasks, engine, progress=True):
                     waiting = {task.name: task} | waiting
                 else:
                     tqdm.write("".join(traceback.format_exception(error)) + f"{task.name} failed; the others go on")
-                    _give_up(task.name, error, waiting, failures)
+                    _give_up(task.name, getattr(error, "cause", error), waiting, failures)  # Ray's errors wrap the task's own
     if failures:
         raise FailedTasks(failures, len(tasks)) from next(iter(failures.values()))
 

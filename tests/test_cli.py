@@ -10,7 +10,8 @@ import pytest
 
 import helpers
 from helpers import profiles
-from helpers.experiment import COLUMNS, CONDITIONS, main
+from helpers.cli import main
+from helpers.experiment import COLUMNS, CONDITIONS
 
 
 def failure(capsys, *arguments):

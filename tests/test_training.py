@@ -247,6 +247,17 @@ def test_resumed_mlm_training_is_the_same_bit_for_bit(train, make, kind, every):
     assert all(torch.equal(first.dense[name], second.dense[name]) for name in first.dense)
 
 
+@pytest.mark.parametrize("kind", ["gradual", "fixed"])
+def test_a_training_that_was_finished_takes_no_more_steps(train, make, kind):
+    """It was killed after its last step, before what follows it; at step 12, masks would be computed again."""
+    callbacks = [gradual(frequency=4, begin=0) if kind == "gradual" else fixed(make(BertForMaskedLM)) for _ in range(2)]
+    whole, again = make(BertForMaskedLM), make(BertForMaskedLM, seed=1)
+    train(callbacks[0], whole, checkpoint_every=5)
+    trainer = train(callbacks[1], again, checkpoint_every=5, callbacks=[At(STEPS, interrupt)])
+    assert same_weights(whole, again) and trainer.state.global_step == STEPS
+    assert all(torch.equal(callbacks[0].masks[name], callbacks[1].masks[name]) for name in callbacks[0].masks)
+
+
 @pytest.mark.parametrize("every", [5, 6])
 def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_path, every):
     data = text.remove_columns("special_tokens_mask").add_column("labels", [i % 2 for i in range(len(text))])
@@ -283,7 +294,7 @@ def test_resuming_without_the_values_under_the_masks(make, masked_text, tmp_path
         trainer(gradual()).train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
 
 
-@pytest.mark.parametrize("missing", [training.STATE_FILE, "trainer_state.json"])
+@pytest.mark.parametrize("missing", [training.STATE_FILE, "trainer_state.json", "model.safetensors"])
 def test_a_checkpoint_that_was_not_saved_to_its_end_is_passed_over(train, make, tmp_path, missing):
     whole, resumed = make(BertForMaskedLM), make(BertForMaskedLM)
     train(gradual(), whole, checkpoint_every=5)

@@ -1,34 +1,31 @@
-"""The experiment: conditions, one run = one config → tidy rows, the run store, and sweeps.
+"""The experiment: conditions, one run = one config → tidy rows, and sweeps.
 
 From a shell: ``python -m helpers.experiment --profile tiny --conditions prune_pretrain --sparsities 0.5 --out runs``.
 """
 
-import argparse
 import dataclasses
-import hashlib
+import datetime
+import functools
 import json
 import operator
-import os
-import shutil
 import sys
-import tempfile
 import time
-import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from accelerate import PartialState
 from scipy.special import log_softmax
 from tqdm.auto import tqdm
 from transformers import AutoConfig, set_seed
 
 from . import data, profiles
-from .pruning import apply_masks, check_sparsity, load_masks, magnitude_masks, random_masks, save_masks
+from .pruning import check_sparsity, load_masks, magnitude_masks, random_masks, save_masks
+from .store import COLUMNS, Busy, RunStore
+from .store import digest as _digest
 from .training import MagnitudePruning, fine_tune, load_classifier, load_mlm, mlm_loss, predict, quiet, train_mlm
+from .workers import Here, OnRay, Processes, Task, carry_out
 
 CONDITIONS = {
     "prune_pretrain": "pruned by magnitude during MLM training, fine-tuned with the masks fixed",
@@ -40,7 +37,6 @@ CONDITIONS = {
     "majority": "always the most frequent label of the training set",
 }
 UNPRUNED = ("dense", "from_scratch", "majority")
-COLUMNS = ["profile", "model", "condition", "sparsity", "task", "seed", "learning_rate", "metric", "value"]
 
 
 @dataclass(frozen=True)
@@ -94,10 +90,6 @@ class Run:
         return f"{self.condition}-{self.sparsity:g}-{self.task}-{self.seed}-{_digest(values)}"
 
 
-def _digest(values):
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def plan(conditions, sparsities, tasks, seeds, learning_rates=None, profile=None):
     """The runs of a sweep: every combination, each unpruned condition once for each task and seed.
 
@@ -113,80 +105,6 @@ def plan(conditions, sparsities, tasks, seeds, learning_rates=None, profile=None
                         run = Run(condition, task, sparsity, seed, rate, profile)
                         runs[run.key] = run
     return list(runs.values())
-
-
-class RunStore:
-    """Finished runs and pruned checkpoints in a folder, filed by their configuration.
-
-    Every file is written under another name first and then renamed, so that an interruption leaves either
-    the whole of it or nothing. A file that was damaged later is noticed by its checksum and made again.
-
-    Parameters
-    ----------
-    folder : str or path
-    """
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        for part in ("runs", "checkpoints", "work"):
-            (self.folder / part).mkdir(parents=True, exist_ok=True)
-
-    def read(self, key):
-        """The record of a finished run (``rows``, ``run``, ``provenance``), or None."""
-        path = self.folder / "runs" / f"{key}.json"
-        if not path.is_file():
-            return None
-        try:
-            record = json.loads(path.read_text())
-            if record.pop("checksum") == _digest(record):
-                return record
-        except (ValueError, KeyError, AttributeError, TypeError):
-            pass
-        warnings.warn(f"{path} is damaged; the run will be made again", stacklevel=2)
-        return None
-
-    def write(self, key, record):
-        """File a finished run."""
-        record = json.loads(json.dumps(record))
-        handle, name = tempfile.mkstemp(dir=self.folder / "work")
-        with os.fdopen(handle, "w") as file:
-            json.dump(record | {"checksum": _digest(record)}, file, indent=1)
-        os.replace(name, self.folder / "runs" / f"{key}.json")
-
-    def rows(self):
-        """The tidy rows of all finished runs, as a data frame."""
-        records = [self.read(path.stem) for path in sorted((self.folder / "runs").glob("*.json"))]
-        return pd.DataFrame([row for record in records if record for row in record["rows"]], columns=COLUMNS)
-
-    def checkpoint(self, key, make):
-        """The folder of a checkpoint, made by ``make(folder, work)`` if it is not there or was damaged."""
-        folder, work = self.folder / "checkpoints" / key, self.folder / "work" / key
-        if folder.is_dir():
-            try:
-                info = json.loads((folder / "info.json").read_text())
-                if all(_file_digest(folder / name) == digest for name, digest in info["files"].items()):
-                    return folder, info
-            except (OSError, ValueError, KeyError, AttributeError, TypeError):
-                pass
-            warnings.warn(f"{folder} is damaged; the checkpoint will be made again", stacklevel=2)
-        shutil.rmtree(folder, ignore_errors=True)
-        part = Path(tempfile.mkdtemp(dir=self.folder / "work"))
-        info = make(part, work)
-        info["files"] = {path.name: _file_digest(path) for path in sorted(part.iterdir())}
-        (part / "info.json").write_text(json.dumps(info, indent=1))
-        try:
-            part.rename(folder)
-        except OSError:
-            if not (folder / "info.json").is_file():
-                raise
-            shutil.rmtree(part)  # another process made the same checkpoint meanwhile; the two are equal
-        shutil.rmtree(work, ignore_errors=True)
-        return folder, info
-
-
-def _file_digest(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _pretraining_of(run):
@@ -283,8 +201,11 @@ def run(config, store=None, progress=False):
     store = store if isinstance(store, RunStore) else RunStore(store or "runs")
     record = store.read(config.key)
     if record is None:
-        record = _carry_out(config, store, progress)
-        store.write(config.key, record)
+        with store.lock(config.key):
+            record = store.read(config.key)  # another process may have made it while this one waited
+            if record is None:
+                record = _carry_out(config, store, progress)
+                store.write(config.key, record)
     return pd.DataFrame(record["rows"], columns=COLUMNS)
 
 
@@ -307,7 +228,6 @@ def _carry_out(config, store, progress):
         model = _fine_tuned(config, folder, train, store.folder / "work" / config.key, progress)
         tokenizer = data.load_tokenizer(profile.model)
         results = [predict(model, tokenizer, split) for split in (train, validation)]
-        shutil.rmtree(store.folder / "work" / config.key, ignore_errors=True)
     (train_logits, train_labels), (logits, labels) = results
     measured["train_loss"] = float(-log_softmax(train_logits, axis=1)[np.arange(len(train_labels)), train_labels].mean())
     measured |= data.score(task, logits, labels)
@@ -355,8 +275,11 @@ def _untrained(profile, labels):
     return AutoModelForSequenceClassification.from_config(config)
 
 
-def sweep(runs, store=None, jobs=1, progress=True):
+def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None):
     """Carry out many runs; finished ones are fetched, an interrupted sweep goes on where it was.
+
+    A run starts as soon as the checkpoint it fine-tunes is ready. Several sweeps, also on several machines, may share
+    a store: each leaves to the others what they are at.
 
     Parameters
     ----------
@@ -364,52 +287,100 @@ def sweep(runs, store=None, jobs=1, progress=True):
         For example from `plan`.
     store : RunStore or path, optional
     jobs : int
-        Processes; the cores are divided among them.
+        Processes on this machine; the cores are divided among them, and each sees one GPU, if there are any.
     progress : bool
-        Show a progress bar over the runs.
+        Show a progress bar over the runs and the checkpoints they need.
+    ray : True or str, optional
+        Carry the runs out on a Ray cluster: the one at this address, or, if True, the one that RAY_ADDRESS names or a
+        new one on this machine. The store's folder must then be the same on all machines.
+    cpus, gpus : float
+        For each run on the Ray cluster; by default one core and, where the cluster has any, one GPU.
 
     Returns
     -------
     pandas.DataFrame
         The tidy rows of these runs.
+
+    Raises
+    ------
+    helpers.workers.FailedTasks
+        If runs failed: after all others were carried out.
     """
+    if operator.index(jobs) < 1:
+        raise ValueError(f"jobs must be at least 1 process, got {jobs!r}")
     store = store if isinstance(store, RunStore) else RunStore(store or "runs")
+    engine = OnRay(ray, cpus, gpus) if ray else Processes(jobs) if jobs > 1 else Here()
     for profile, task in {(r.profile, r.task) for r in runs}:
         data.load_examples(profile, task)  # what cannot be loaded is an error before any work is done
-    todo = [r for r in runs if store.read(r.key) is None]
-    first = {}
-    for r in todo:
-        need = _pretraining_of(r)
-        if need is not None:
-            first.setdefault(json.dumps(need), r)
-    for r in first.values():  # here and not in the processes, which would all make the same one
-        _start(r, store, False)
-    with tqdm(total=len(first) + len(todo), desc="sweep", disable=not progress) as bar:
-        for what, tasks in (("pre-training", list(first.values())), ("fine-tuning", todo)):
-            work = _pretrain_only if what == "pre-training" else _run_only
-            bar.set_postfix_str(what)
-            if jobs == 1:
-                for r in tasks:
-                    work(r, store.folder)
-                    bar.update()
-            elif tasks:
-                threads = max(1, (os.cpu_count() or 1) // jobs)
-                pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,))
-                try:
-                    for done in as_completed([pool.submit(work, r, store.folder) for r in tasks]):
-                        done.result()
-                        bar.update()
-                finally:
-                    pool.shutdown(cancel_futures=True)
+    store.clean()
+    carry_out(_tasks([r for r in runs if store.read(r.key) is None], store.folder.absolute()), engine, progress)
     return pd.concat([run(r, store) for r in runs], ignore_index=True)
 
 
-def _pretrain_only(config, folder):
-    pretrain(config, RunStore(folder))
+def _tasks(runs, folder):
+    """Each run, and once ahead of all that need it: its checkpoint, and the burn-in and the tokenised text of that."""
+    tasks = {}
+
+    def add(name, function, config, needs=()):
+        tasks.setdefault(name, Task(name, function, (config, folder), tuple(needs)))
+        return [name]
+
+    for r in runs:
+        needs = _pretraining_of(r)
+        if needs is not None:
+            kind, sparsity, seed, values = needs
+            first = add(f"burn-in-{_digest(values)}", _only_prepare, r) if r.profile.burn_in_steps or r.profile.text != profiles.POCKET else []
+            needs = add(f"{kind}-{sparsity:g}-{seed}-{_digest(values)}", _only_pretrain, r, first)
+        add(r.key, _only_run, r, needs or [])
+    return list(tasks.values())
 
 
-def _run_only(config, folder):
-    run(config, RunStore(folder))
+def _unless_busy(function):
+    """Make a task of a function of a run and a store: False, at once, where another process is at the same thing."""
+
+    @functools.wraps(function)
+    def task(config, folder):
+        try:
+            function(config, RunStore(folder, wait=False))
+        except Busy:
+            return False
+
+    return task
+
+
+@_unless_busy
+def _only_prepare(config, store):
+    for split in ("train", "validation"):
+        data.load_text(config.profile, split)  # fills the cache, so that the checkpoints' processes need not do it all at once
+    _start(config, store, False)
+
+
+@_unless_busy
+def _only_pretrain(config, store):
+    pretrain(config, store)
+
+
+@_unless_busy
+def _only_run(config, store):
+    run(config, store)
+
+
+def checkpoints(runs, store, progress=True):
+    """Make only the checkpoints that runs need, one after the other.
+
+    This is what several processes can do together: ``accelerate launch -m helpers.experiment --checkpoints-only ...``.
+    The batches are divided among them, and the first process alone writes to the store.
+    """
+    # the others wait while the first tokenises and saves
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=datetime.timedelta(days=1))
+    if state.is_main_process:
+        store.clean()
+    needed = {json.dumps(_pretraining_of(r)): r for r in runs if _pretraining_of(r) is not None}
+    for r in tqdm(needed.values(), desc="checkpoints", disable=not progress or not state.is_main_process):
+        with state.main_process_first():
+            for split in ("train", "validation"):
+                data.load_text(r.profile, split)
+        pretrain(r, store)
 
 
 def reference(name):
@@ -439,74 +410,7 @@ def _reference_file(name, suffix):
     return path
 
 
-def main(arguments=None):
-    """The command line; see ``python -m helpers.experiment --help``."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiment", description=__doc__.split("\n")[0],
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--profile", default=None, help=f"one of {', '.join(profiles.PROFILES)}; default: PRUNING_PROFILE or tiny")
-    parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), metavar="C", help=f"of {', '.join(CONDITIONS)}")
-    parser.add_argument("--sparsities", nargs="+", type=float, metavar="S", help="fractions in [0, 1); default: the profile's")
-    parser.add_argument("--tasks", nargs="+", metavar="T", help="GLUE tasks; default: the profile's")
-    parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="default: the profile's")
-    parser.add_argument("--learning-rates", nargs="+", type=float, metavar="LR", help="of fine-tuning; default: the profile's")
-    parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="other values of the profile, such as mlm_steps=100")
-    parser.add_argument("--out", default="runs", metavar="DIR", help="the run store; results.csv, with all its runs, is written there too")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share the cores")
-    options = parser.parse_args(arguments)
-    try:
-        profile = profiles.get(options.profile) if options.profile else profiles.current()
-        profile = dataclasses.replace(profile, **dict(_setting(profile, text) for text in options.set))
-        runs = plan(options.conditions, options.sparsities or profile.sparsities, options.tasks or profile.tasks,
-                    options.seeds or profile.seeds, options.learning_rates, profile)
-        store = RunStore(options.out)
-        rows = sweep(runs, store, options.jobs)
-    except (ValueError, TypeError, OSError) as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
-    except KeyboardInterrupt:
-        parser.exit(130, f"\ninterrupted; finished runs are kept in {options.out}, the same command goes on from there\n")
-    path = Path(options.out) / "results.csv"
-    store.rows().to_csv(path, index=False)
-    path.with_suffix(".json").write_text(json.dumps(_summary(store, profile, path.with_suffix(".json")), indent=1) + "\n")
-    table = rows[rows.metric == "accuracy"].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
-    print((100 * table).round(1).to_string())
-    print(f"accuracy in %, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {path}")
-
-
-def _summary(store, profile, earlier):
-    """Provenance of all that a store holds; `earlier` is the summary of the commands that went before."""
-    records = [store.read(path.stem) for path in (store.folder / "runs").glob("*.json")]
-    notes = [record["provenance"] for record in records if record]
-    latest = max(notes, key=lambda note: note["date"])
-    checkpoints = [json.loads(path.read_text()) for path in (store.folder / "checkpoints").glob("*/info.json")]
-    commands = json.loads(earlier.read_text())["commands"] if earlier.is_file() else []
-    command = "python -m helpers.experiment " + " ".join(sys.argv[1:])
-    return {key: latest[key] for key in ("machine", "python", "versions", "commit", "date")} | {
-        "commands": commands + [command] * (command not in commands), "runs": len(notes),
-        "seeds": sorted({record["run"]["seed"] for record in records if record}),
-        "train_rows": max(note["train_rows"] for note in notes), "dev_rows": max(note["dev_rows"] for note in notes),
-        "mlm_steps": profile.mlm_steps, "wall_minutes": round(sum(n.get("wall_seconds", 0) for n in notes + checkpoints) / 60),
-        "peak_memory_mb": max(note["peak_memory_mb"] or 0 for note in notes), "profile": dataclasses.asdict(profile)}
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
-def _setting(profile, text):
-    name, _, value = text.partition("=")
-    kinds = {field.name: field.type for field in dataclasses.fields(profile)}
-    if name not in kinds:
-        raise ValueError(f"the profile has no field {name!r}; it has {', '.join(f.name for f in dataclasses.fields(profile))}")
-    kind = kinds[name]
-    try:
-        value = json.loads(value) if kind is not str else value
-    except json.JSONDecodeError:
-        pass
-    value = tuple(value.items()) if isinstance(value, dict) else _tuples(value)
-    if not isinstance(value, (int, float) if kind is float else kind):
-        raise ValueError(f"{name} must be {getattr(kind, '__name__', kind)}, such as {json.dumps(getattr(profile, name))}, got {value!r}")
-    return name, value
-
-
 if __name__ == "__main__":
+    from helpers.cli import main  # which imports this module under its own name, the one that other processes find
+
     sys.exit(main())

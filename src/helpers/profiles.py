@@ -4,6 +4,7 @@ A profile is a frozen set of values; no profile changes the code path. `PRUNING_
 `HUB_MIRROR` names a folder laid out by hub id that is looked at before the hub.
 """
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -128,6 +129,32 @@ def locate(hub_id):
         return str(ASSETS / "pocket-bert")
     found = mirror() and mirror() / hub_id
     return str(found) if found and found.is_dir() else hub_id
+
+
+def launched_processes():
+    """How many processes `accelerate launch` or `torchrun` started to train together; 1 without them."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def variables():
+    """The environment variables that processes on other machines need to find the same data."""
+    return {name: os.environ[name] for name in ("HUB_MIRROR", "HF_HUB_OFFLINE") if name in os.environ}
+
+
+@contextlib.contextmanager
+def one_gpu(number, count):
+    """Processes started inside see one of the `count` GPUs that this process sees, chosen by `number`."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if count:
+        visible = before.split(",") if before else [str(gpu) for gpu in range(count)]
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number % count]
+    try:
+        yield
+    finally:
+        if count and before is None:
+            del os.environ["CUDA_VISIBLE_DEVICES"]
+        elif count:
+            os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
 @cache

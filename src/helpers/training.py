@@ -4,6 +4,7 @@ Nothing here knows which experiment it is part of.
 """
 
 import contextlib
+import json
 import os
 import warnings
 import zlib
@@ -11,15 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, load_model, save_file
 from torch.nn.functional import cross_entropy
 from transformers import (
     AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
     DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments, set_seed,
 )
-from transformers.trainer_callback import PrinterCallback
+from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
+from .profiles import launched_processes
 from .pruning import check_masks, check_scope, check_sparsity, masks_for, prunable_parameters
 from .schedule import cubic_sparsity
 
@@ -171,14 +173,23 @@ class MLMTrainer(Trainer):
     """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work."""
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        head = getattr(model, "cls", None)
+        head = getattr(self.accelerator.unwrap_model(model), "cls", None)
         if head is None or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")
         masked = labels != -100
-        hidden = model.base_model(**inputs).last_hidden_state
-        loss = cross_entropy(head(hidden[masked]), labels[masked], reduction="sum")
-        return loss / (num_items_in_batch if num_items_in_batch is not None else masked.sum())
+        # by a hook and not by calling the model's parts: what wraps the model (autocast, gradients of several
+        # processes) does its work in the model's own forward pass
+        hook = head.register_forward_pre_hook(lambda module, hidden: (hidden[0][masked],))
+        try:
+            logits = model(**inputs).logits
+        finally:
+            hook.remove()
+        loss = cross_entropy(logits, labels[masked], reduction="sum")
+        if num_items_in_batch is None:
+            return loss / masked.sum()
+        # the items of all processes together, but their gradients are averaged afterwards
+        return loss * self.accelerator.num_processes / num_items_in_batch
 
 
 class RepeatableMasking(DataCollatorForLanguageModeling):
@@ -251,17 +262,40 @@ def _arguments(output_dir, seed, progress, checkpoint_every, **more):
     defaults = dict(
         output_dir=str(output_dir), seed=seed, data_seed=seed, disable_tqdm=not progress, report_to="none",
         logging_strategy="steps" if progress else "no", logging_steps=50, weight_decay=0.01, max_grad_norm=1.0,
-        save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500, save_total_limit=1,
+        save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500,
+        save_total_limit=2,  # the last one may be half saved when the process is killed
         lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(),
-        use_cpu=bool(more.get("bf16")) and not torch.cuda.is_available(),  # else the Trainer refuses bfloat16 on a CPU
+# else the Trainer refuses bfloat16 on a CPU, and does not see the other processes
+        use_cpu=not torch.cuda.is_available() and (bool(more.get("bf16")) or launched_processes() > 1),
     )
     return TrainingArguments(**(defaults | more))
+
+
+def _shared_arguments(batch_size, rows, *common, **options):
+    """Arguments for batches of `batch_size` in all, however many processes or GPUs there are.
+
+    The first process collates each batch, so that its words are masked as in a training by one process.
+    """
+    processes = launched_processes()
+    if batch_size % processes:
+        raise ValueError(f"batches of {batch_size} cannot be divided among {processes} processes; start a number of them that divides {batch_size}")
+    if processes > 1:
+        options |= dict(accelerator_config={"split_batches": True, "dispatch_batches": True},
+                        dataloader_drop_last=rows % batch_size % processes > 0)
+    arguments = _arguments(*common, per_device_train_batch_size=batch_size, **options)
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # else a process that sees several GPUs makes batches that many times larger
+    return arguments
 
 
 def _train(trainer, output_dir):
     trainer.remove_callback(PrinterCallback)
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
-    last = _last_checkpoint(output_dir, ["trainer_state.json", *([STATE_FILE] if any(not c.fixed for c in pruning) else [])])
+    needed = ["model.safetensors", "optimizer.pt", "scheduler.pt", *([STATE_FILE] if any(not c.fixed for c in pruning) else [])]
+    last = _last_checkpoint(output_dir, needed)
+    if last and _restored(trainer, pruning, Path(last)):
+        return trainer
+    if trainer.args.process_index:  # else all processes that train together would drop out the same units
+        torch.manual_seed(trainer.args.seed + trainer.args.process_index)
     try:
         with warnings_off():
             trainer.train(resume_from_checkpoint=last)
@@ -271,11 +305,29 @@ def _train(trainer, output_dir):
     return trainer
 
 
+def _restored(trainer, pruning, folder):
+    """Whether a checkpoint is of a training's end, whose model is then loaded: resumed there, the Trainer would take one more step."""
+    state = TrainerState.load_from_json(folder / "trainer_state.json")
+    if state.global_step < state.max_steps:
+        return False
+    trainer.state = state
+    load_model(trainer.model, folder / "model.safetensors", strict=False)
+    for callback in pruning:
+        if not callback.fixed:
+            callback.weights = prunable_parameters(trainer.model)
+            callback._load(folder / STATE_FILE)
+    return True
+
+
 def _last_checkpoint(output_dir, needed):
-    """The last checkpoint in a folder that holds the files it needs, or None."""
+    """The last checkpoint in a folder that was saved to its end and not begun to be deleted, or None."""
     for folder in sorted(Path(output_dir).glob("checkpoint-*"), key=lambda f: int(f.name.rpartition("-")[2]), reverse=True):
-        if all((folder / name).is_file() for name in needed):
-            return str(folder)
+        try:
+            json.loads((folder / "trainer_state.json").read_text())  # the Trainer writes it last
+            if all((folder / name).is_file() for name in needed):
+                return str(folder)
+        except (OSError, ValueError):
+            pass
         warnings.warn(f"{folder} was not saved to its end, or without pruning; not resuming from it", stacklevel=4)
     return None
 
@@ -301,6 +353,7 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
         Tokenised (see `helpers.data.load_text`). The Trainer drops its ``special_tokens_mask``, so any token but the
         special ones may be masked.
     steps, batch_size, warmup_steps, seed : int
+        Several processes (``accelerate launch``) divide each batch among them.
     learning_rate : float
         Falls linearly to 0 after the warm-up.
     mlm_probability : float
@@ -317,8 +370,8 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     -------
     transformers.Trainer
     """
-    arguments = _arguments(output_dir, seed, progress, checkpoint_every, max_steps=steps, learning_rate=learning_rate,
-                           per_device_train_batch_size=batch_size, warmup_steps=warmup_steps, **options)
+    arguments = _shared_arguments(batch_size, len(text), output_dir, seed, progress, checkpoint_every, max_steps=steps,
+                                  learning_rate=learning_rate, warmup_steps=warmup_steps, **options)
     set_seed(seed)
     collator = RepeatableMasking(tokenizer, mlm_probability=mlm_probability, seed=seed)
     trainer = MLMTrainer(model, arguments, data_collator=collator, train_dataset=text,
@@ -345,9 +398,8 @@ def fine_tune(model, tokenizer, data, *, epochs, batch_size, learning_rate, outp
     transformers.Trainer
     """
     steps = int(np.ceil(len(data) / batch_size) * epochs)
-    arguments = _arguments(output_dir, seed, progress, checkpoint_every, num_train_epochs=epochs,
-                           learning_rate=learning_rate, per_device_train_batch_size=batch_size,
-                           per_device_eval_batch_size=128, warmup_steps=steps // 10, **options)
+    arguments = _shared_arguments(batch_size, len(data), output_dir, seed, progress, checkpoint_every, num_train_epochs=epochs,
+                                  learning_rate=learning_rate, per_device_eval_batch_size=128, warmup_steps=steps // 10, **options)
     set_seed(seed)
     trainer = Trainer(model, arguments, data_collator=DataCollatorWithPadding(tokenizer), train_dataset=data,
                       callbacks=[*([pruning] if pruning else []), *callbacks])

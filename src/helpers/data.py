@@ -5,24 +5,27 @@ from functools import lru_cache
 from itertools import chain
 
 import evaluate
+import numpy as np
 from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
+from scipy.special import log_softmax
 from transformers import AutoTokenizer
 
 from . import pocket
 from .profiles import ASSETS, POCKET, locate, mirror
 
 COLUMNS = pocket.COLUMNS | {
-    "mrpc": ("sentence1", "sentence2"), "rte": ("sentence1", "sentence2"),
-    "wnli": ("sentence1", "sentence2"),
+    "mnli_mismatched": pocket.COLUMNS["mnli"], "mrpc": ("sentence1", "sentence2"), "stsb": ("sentence1", "sentence2"),
+    "rte": ("sentence1", "sentence2"), "wnli": ("sentence1", "sentence2"),
 }
+# One label means regression, as in transformers: STS-B's score of similarity, from 0 to 5
 LABELS = pocket.LABELS | {
-    "mrpc": ("not_equivalent", "equivalent"), "rte": ("entailment", "not_entailment"),
-    "wnli": ("not_entailment", "entailment"),
+    "mnli_mismatched": pocket.LABELS["mnli"], "mrpc": ("not_equivalent", "equivalent"), "stsb": ("similarity",),
+    "rte": ("entailment", "not_entailment"), "wnli": ("not_entailment", "entailment"),
 }
-NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mrpc": "MRPC", "rte": "RTE",
-         "wnli": "WNLI"}
-# The metric GLUE reports beside accuracy
-GLUE_METRIC = {"cola": "matthews_correlation", "qqp": "f1", "mrpc": "f1"}
+NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mnli_mismatched": "MNLI mismatched",
+         "mrpc": "MRPC", "stsb": "STS-B", "rte": "RTE", "wnli": "WNLI"}
+# The validation set, where it is not called that. A run of mnli_mismatched trains on MNLI, as one of mnli does.
+VALIDATION = {"mnli": "validation_matched", "mnli_mismatched": "validation_mismatched"}
 
 disable_progress_bars()
 
@@ -32,6 +35,16 @@ def check_task(task):
     if task not in COLUMNS:
         raise ValueError(f"unknown task {task!r}; choose from {', '.join(COLUMNS)}")
     return task
+
+
+def is_regression(task):
+    """Whether a task asks for a number instead of a label (STS-B does)."""
+    return len(LABELS[check_task(task)]) == 1
+
+
+def main_metric(task):
+    """The metric a task's results are compared by: the paper's accuracy, for STS-B the Pearson correlation."""
+    return "pearson" if is_regression(task) else "accuracy"
 
 
 def _load(what, load):
@@ -129,8 +142,12 @@ def load_examples(profile, task):
         if task not in pocket.TASKS:
             raise ValueError(f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}")
         return DatasetDict({split: Dataset.from_list(pocket.task_examples(task, split, rows)) for split, rows in caps.items()})
-    raw = _load(f"{profile.glue} ({task})", lambda: load_dataset(locate(profile.glue), task))
-    splits = {"train": raw["train"], "validation": raw["validation_matched" if task == "mnli" else "validation"]}
+    raw = _load(f"{profile.glue} ({task})", lambda: load_dataset(locate(profile.glue), task.removesuffix("_mismatched")))
+    validation = VALIDATION.get(task, "validation")
+    for split in ("train", validation):
+        if split not in raw:
+            raise ValueError(f"{profile.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy.")
+    splits = {"train": raw["train"], "validation": raw[validation]}
     return DatasetDict({
         split: data.shuffle(seed=0).select(range(min(caps[split], len(data)))) if caps[split] else data
         for split, data in splits.items()
@@ -144,21 +161,23 @@ def load_task(profile, task, model=None):
     Returns
     -------
     datasets.DatasetDict
-        Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` and, for BERT, ``token_type_ids``.
+        Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` (floats for regression) and,
+        for BERT, ``token_type_ids``.
     """
+    kind = float if is_regression(task) else int
     tokenizer = load_tokenizer(model or profile.model)
     examples = load_examples(profile, task)
 
     def encode(batch):
         texts = [batch[column] for column in COLUMNS[task]]
-        return {**tokenizer(*texts, truncation=True, max_length=profile.max_length), "labels": batch["label"]}
+        return {**tokenizer(*texts, truncation=True, max_length=profile.max_length), "labels": list(map(kind, batch["label"]))}
 
     return examples.map(encode, batched=True, remove_columns=examples["train"].column_names)
 
 
-@lru_cache(maxsize=1)
-def _metric():
-    return evaluate.load(str(ASSETS / "glue_metric.py"), keep_in_memory=True)
+@lru_cache(maxsize=None)
+def _metric(task):
+    return evaluate.load(str(ASSETS / "glue_metric.py"), task, keep_in_memory=True)
 
 
 def score(task, logits, labels):
@@ -170,12 +189,41 @@ def score(task, logits, labels):
     logits : numpy.ndarray
         Shape (examples, labels).
     labels : numpy.ndarray
+        Shape (examples,).
 
     Returns
     -------
     dict
-        ``accuracy`` and, where GLUE reports another, ``matthews_correlation`` or ``f1``.
+        ``accuracy`` and, where GLUE reports another, ``matthews_correlation`` or ``f1``; for STS-B ``pearson`` and
+        ``spearmanr``. Correlations of a constant prediction are 0.
     """
-    names = ["accuracy"] + ([GLUE_METRIC[task]] if task in GLUE_METRIC else [])
-    result = _metric().compute(predictions=logits.argmax(-1), references=labels)
-    return {name: result[name] for name in names}
+    predictions = logits[:, 0] if is_regression(task) else logits.argmax(-1)
+    return _metric(task).compute(predictions=predictions, references=labels)
+
+
+def task_loss(task, logits, labels):
+    """The mean loss that fine-tuning lowers: cross entropy in nats, for STS-B the squared error.
+
+    Parameters are those of `score`.
+
+    Returns
+    -------
+    float
+    """
+    if is_regression(task):
+        return float(np.mean((logits[:, 0] - labels) ** 2))
+    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
+
+
+def constant_logits(task, train_labels, count):
+    """The best prediction that does not look at the text: the training set's label frequencies, or its mean score.
+
+    Returns
+    -------
+    numpy.ndarray
+        `count` equal rows of logits.
+    """
+    if is_regression(task):
+        return np.full((count, 1), np.mean(train_labels))
+    counts = np.bincount(train_labels, minlength=len(LABELS[task]))
+    return np.log(np.tile((counts + 1e-9) / counts.sum(), (count, 1)))

@@ -22,13 +22,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.special import log_softmax
 from tqdm.auto import tqdm
 from transformers import AutoConfig, set_seed
 
 from . import data, profiles
 from .pruning import apply_masks, check_sparsity, load_masks, magnitude_masks, random_masks, save_masks
-from .training import MagnitudePruning, fine_tune, load_classifier, load_mlm, mlm_loss, predict, quiet, train_mlm
+from .training import MagnitudePruning, fine_tune, label_options, load_classifier, load_mlm, mlm_loss, predict, quiet, train_mlm
 
 CONDITIONS = {
     "prune_pretrain": "pruned by magnitude during MLM training, fine-tuned with the masks fixed",
@@ -37,7 +36,7 @@ CONDITIONS = {
     "random": "random masks, the same MLM training, fine-tuned with the masks fixed",
     "dense": "nothing pruned: the reference",
     "from_scratch": "no pre-training at all: what transfer is worth",
-    "majority": "always the most frequent label of the training set",
+    "majority": "always the most frequent label of the training set, or its mean score",
 }
 UNPRUNED = ("dense", "from_scratch", "majority")
 COLUMNS = ["profile", "model", "condition", "sparsity", "task", "seed", "learning_rate", "metric", "value"]
@@ -277,7 +276,7 @@ def run(config, store=None, progress=False):
     Returns
     -------
     pandas.DataFrame
-        Tidy rows, one a metric: ``accuracy`` and the task's GLUE metric on the validation set,
+        Tidy rows, one a metric: ``accuracy`` and the task's GLUE metrics on the validation set,
         ``train_loss`` over the whole training set, and the checkpoint's ``mlm_loss``.
     """
     store = store if isinstance(store, RunStore) else RunStore(store or "runs")
@@ -295,9 +294,7 @@ def _carry_out(config, store, progress):
     train, validation = examples["train"], examples["validation"]
     measured = {}
     if config.condition == "majority":
-        counts = np.bincount(train["labels"])
-        logits = lambda split: np.log(np.tile((counts + 1e-9) / counts.sum(), (len(split), 1)))
-        results = [(logits(split), np.array(split["labels"])) for split in (train, validation)]
+        results = [(data.constant_logits(task, train["labels"], len(split)), np.array(split["labels"])) for split in (train, validation)]
     else:
         if config.condition == "from_scratch":
             folder = None
@@ -309,7 +306,7 @@ def _carry_out(config, store, progress):
         results = [predict(model, tokenizer, split) for split in (train, validation)]
         shutil.rmtree(store.folder / "work" / config.key, ignore_errors=True)
     (train_logits, train_labels), (logits, labels) = results
-    measured["train_loss"] = float(-log_softmax(train_logits, axis=1)[np.arange(len(train_labels)), train_labels].mean())
+    measured["train_loss"] = data.task_loss(task, train_logits, train_labels)
     measured |= data.score(task, logits, labels)
     common = {"profile": profile.name, "model": profile.model, "condition": config.condition, "sparsity": config.sparsity,
               "task": task, "seed": config.seed, "learning_rate": config.learning_rate}
@@ -351,7 +348,7 @@ def _fine_tuned(config, folder, train, work, progress):
 def _untrained(profile, labels):
     from transformers import AutoModelForSequenceClassification
 
-    config = AutoConfig.from_pretrained(profiles.locate(profile.model), num_labels=len(labels))
+    config = AutoConfig.from_pretrained(profiles.locate(profile.model), **label_options(labels))
     return AutoModelForSequenceClassification.from_config(config)
 
 
@@ -467,9 +464,9 @@ def main(arguments=None):
     path = Path(options.out) / "results.csv"
     store.rows().to_csv(path, index=False)
     path.with_suffix(".json").write_text(json.dumps(_summary(store, profile, path.with_suffix(".json")), indent=1) + "\n")
-    table = rows[rows.metric == "accuracy"].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
+    table = rows[rows.metric == rows.task.map(data.main_metric)].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
     print((100 * table).round(1).to_string())
-    print(f"accuracy in %, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {path}")
+    print(f"accuracy in %{', for stsb 100 × Pearson correlation' if 'stsb' in table else ''}, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {path}")
 
 
 def _summary(store, profile, earlier):

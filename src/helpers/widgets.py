@@ -159,7 +159,7 @@ def bert_forgets(model, tokenizer, sentence):
     """
     groups = {
         "all matrices": lambda name: True, "attention only": lambda name: "attention" in name,
-        "feed-forward only": lambda name: ("intermediate" in name or "output" in name) and "attention" not in name,
+        "feed-forward only": lambda name: any(part in name for part in ("intermediate", "output", "ffn")) and "attention" not in name,
         "word embeddings only": lambda name: "word_embeddings" in name,
     }
     pruned = copy.deepcopy(model).eval()

@@ -1,12 +1,13 @@
 """Text for MLM and tasks with GLUE's columns: from the hub, a mirror or the pocket world, by the same calls."""
 
 import random
+import zlib
 from functools import lru_cache
 from itertools import chain
 
 import evaluate
 import numpy as np
-from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
+from datasets import Dataset, DatasetDict, concatenate_datasets, disable_progress_bars, interleave_datasets, load_dataset
 from scipy.special import log_softmax
 from transformers import AutoTokenizer
 
@@ -67,19 +68,25 @@ def load_tokenizer(model):
 
 @lru_cache(maxsize=8)
 def load_text(profile, split="train", model=None):
-    """Tokenised text for MLM training.
+    """Tokenised text for MLM training, from one corpus or several.
 
     Parameters
     ----------
     profile : helpers.profiles.Profile
+        Its ``text`` is a hub id or a tuple of corpora, see `helpers.profiles.Profile`. With ``text_streaming`` the text is
+        read, tokenised and mixed while it is used, until the first corpus ends. Otherwise all of it is tokenised at once and
+        kept on disk by `datasets`.
     split : {"train", "validation"}
+        Validation text is never training text. It is the corpus's own validation split where there is one; else 1% of the
+        documents, chosen by chance, or in a stream by a checksum of their words, which gives the same in any order.
     model : str, optional
         Whose tokenizer; default the profile's.
 
     Returns
     -------
-    datasets.Dataset
-        Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT, ``token_type_ids``.
+    datasets.Dataset or datasets.IterableDataset
+        Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT, ``token_type_ids``. Only streamed
+        training text is an `IterableDataset`.
     """
     tokenizer = load_tokenizer(model or profile.model)
     rows = profile.text_rows if split == "train" else 2_000
@@ -93,9 +100,6 @@ def load_text(profile, split="train", model=None):
 
         passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
         return passages.map(encode, batched=True, remove_columns=["passage"], new_fingerprint=f"pocket-{split}-{rows}")
-    raw = _load(f"{profile.text} ({profile.text_config})", lambda: load_dataset(locate(profile.text), profile.text_config))
-    raw = raw[split] if split in raw else raw["train"].train_test_split(test_size=0.01, seed=0)["train" if split == "train" else "test"]
-    raw = raw.select_columns(["text"])
     body = profile.max_length - tokenizer.num_special_tokens_to_add()
 
     def blocks(batch):
@@ -104,8 +108,39 @@ def load_text(profile, split="train", model=None):
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)
 
-    text = raw.map(blocks, batched=True, remove_columns=["text"])
-    return text.select(range(min(rows, len(text)))) if rows else text
+    corpora, shares = zip(*profile.corpora)
+    texts = [_corpus(*corpus, split, profile.text_streaming).map(blocks, batched=True, remove_columns=["text"]) for corpus in corpora]
+    if not profile.text_streaming:
+        if rows:
+            texts = [text.select(range(min(round(share * rows), len(text)))) for text, share in zip(texts, shares)]
+        text = concatenate_datasets(texts)
+    else:
+        text = interleave_datasets(texts, probabilities=shares, seed=0) if len(texts) > 1 else texts[0]
+        text = text.take(rows) if rows else text
+        if split == "train":
+            return text
+        text = Dataset.from_list(list(text))
+    if not len(text):
+        raise ValueError(f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {profile.max_length} tokens; "
+                         "take a larger corpus or a smaller max_length")
+    return text
+
+
+def _corpus(name, config, split, streaming):
+    """The documents of a corpus's split, as a dataset with the column ``text``."""
+    raw = _load(f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming))
+    held_out = split == "validation"
+    if "validation" in raw:
+        text = raw[split]
+    elif streaming:
+        text = raw["train"].filter(lambda texts: [_held_out(text) == held_out for text in texts], input_columns="text", batched=True)
+    else:
+        text = raw["train"].train_test_split(test_size=0.01, seed=0)["test" if held_out else "train"]
+    return text.select_columns(["text"])
+
+
+def _held_out(text, share=100):
+    return zlib.crc32(text.encode()) % share == 0
 
 
 def _spare_words(mask, rng, share=0.7):

@@ -90,6 +90,8 @@ class Run:
         values = dataclasses.asdict(self)
         for name in ("tasks", "learning_rates", "seeds", "sparsities", "checkpoint_every"):
             del values["profile"][name]  # these say which runs a sweep makes, not what a run does
+        if not self.profile.text_streaming:
+            del values["profile"]["text_streaming"]
         return f"{self.condition}-{self.sparsity:g}-{self.task}-{self.seed}-{_digest(values)}"
 
 
@@ -197,7 +199,7 @@ def _pretraining_of(run):
     p = run.profile
     values = {f: getattr(p, f) for f in (
         "model", "text", "text_config", "max_length", "text_rows", "burn_in_steps", "mlm_steps", "ramp_steps", "frequency",
-        "mlm_batch", "mlm_probability", "mlm_learning_rate", "warmup_steps", "trainer")}
+        "mlm_batch", "mlm_probability", "mlm_learning_rate", "warmup_steps", "trainer", *["text_streaming"] * p.text_streaming)}
     return kind, sparsity, run.seed if p.mlm_seed is None else p.mlm_seed, values
 
 

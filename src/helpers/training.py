@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from datasets import IterableDataset
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -347,8 +348,9 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     model : transformers.PreTrainedModel
         From `load_mlm`; trained in place.
     tokenizer : transformers.PreTrainedTokenizer
-    text : datasets.Dataset
-        Tokenised (see `helpers.data.load_text`). The Trainer drops its ``special_tokens_mask``, so any token but the
+    text : datasets.Dataset or datasets.IterableDataset
+        Tokenised (see `helpers.data.load_text`). A stream is shuffled by its files and in a buffer of 10,000 rows, and
+        read again in the same order if it ends before the training; to resume, the Trainer reads it up to where it was. The Trainer drops its ``special_tokens_mask``, so any token but the
         special ones may be masked.
     steps, batch_size, warmup_steps, seed : int
     learning_rate : float
@@ -370,6 +372,8 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     arguments = _arguments(output_dir, seed, progress, checkpoint_every, max_steps=steps, learning_rate=learning_rate,
                            per_device_train_batch_size=batch_size, warmup_steps=warmup_steps, **options)
     set_seed(seed)
+    if isinstance(text, IterableDataset):  # the Trainer shuffles only what it can index
+        text = text.shuffle(seed=seed, buffer_size=10_000).repeat(None)
     collator = RepeatableMasking(tokenizer, mlm_probability=mlm_probability, seed=seed)
     trainer = MLMTrainer(model, arguments, data_collator=collator, train_dataset=text,
                          callbacks=[*([pruning] if pruning else []), *callbacks])

@@ -7,20 +7,20 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 
-def correlation(measure):
-    """A correlation that is 0 for a constant, where scipy says NaN: the convention of scikit-learn's Matthews correlation.
+def zero_if_constant(correlation):
+    """A correlation that is 0 where it is undefined, as scikit-learn has it for Matthews; scipy says NaN.
 
-    A model that gives every pair the same score has learnt nothing of their order. NaN would drop it from every mean.
+    A model that gives every example the same answer has learnt nothing, and NaN would drop it from every mean.
     """
-    return lambda references, predictions: 0.0 if np.ptp(references) == 0 or np.ptp(predictions) == 0 else measure(references, predictions).statistic
+    return lambda references, predictions: 0.0 if np.ptp(references) == 0 or np.ptp(predictions) == 0 else correlation(references, predictions)
 
 
 METRICS = {
     "accuracy": accuracy_score,
     "f1": lambda references, predictions: f1_score(references, predictions, zero_division=0.0),
-    "matthews_correlation": matthews_corrcoef,
-    "pearson": correlation(pearsonr),
-    "spearmanr": correlation(spearmanr),
+    "matthews_correlation": zero_if_constant(matthews_corrcoef),
+    "pearson": zero_if_constant(lambda references, predictions: pearsonr(references, predictions).statistic),
+    "spearmanr": zero_if_constant(lambda references, predictions: spearmanr(references, predictions).statistic),
 }
 # The paper's accuracy first, then what GLUE reports beside it; STS-B has scores and not labels, so no accuracy
 TASKS = {name: ("accuracy",) for name in ("sst2", "mnli", "mnli_mismatched", "qnli", "rte", "wnli")} | {

@@ -188,7 +188,7 @@ def test_regression_learns_to_a_lower_squared_error_than_the_mean(profile, tmp_p
     assert logits.shape == (40, 1) and labels.dtype.kind == "f"
     assert data.task_loss("stsb", logits, labels) < 0.5 * labels.var()
     assert data.score("stsb", logits, labels)["pearson"] > 0.7
-    batch = trainer.data_collator([{k: row[k] for k in ("input_ids", "attention_mask", "labels")} for row in train.select(range(8))])
+    batch = trainer.data_collator([{k: row[k] for k in ("input_ids", "attention_mask", "token_type_ids", "labels")} for row in train.select(range(8))])
     assert model(**batch).loss.item() == pytest.approx(data.task_loss("stsb", logits[:8], labels[:8]), rel=1e-4)
 
 

@@ -354,7 +354,7 @@ def _untrained(profile, labels):
     return AutoModelForSequenceClassification.from_config(config)
 
 
-def sweep(runs, store=None, jobs=1, progress=True):
+def sweep(runs, store=None, jobs=1, progress=True, on_result=None):
     """Carry out many runs; finished ones are fetched, an interrupted sweep goes on where it was.
 
     Parameters
@@ -366,6 +366,8 @@ def sweep(runs, store=None, jobs=1, progress=True):
         Processes; the cores are divided among them.
     progress : bool
         Show a progress bar over the runs.
+    on_result : callable, optional
+        Called with the tidy rows of each run, first of those that are fetched, then of the others as they are finished.
 
     Returns
     -------
@@ -376,6 +378,10 @@ def sweep(runs, store=None, jobs=1, progress=True):
     for profile, task in {(r.profile, r.task) for r in runs}:
         data.load_examples(profile, task)  # what cannot be loaded is an error before any work is done
     todo = [r for r in runs if store.read(r.key) is None]
+    show = lambda r: on_result and on_result(run(r, store))
+    for r in runs:
+        if r not in todo:
+            show(r)
     first = {}
     for r in todo:
         need = _pretraining_of(r)
@@ -391,13 +397,18 @@ def sweep(runs, store=None, jobs=1, progress=True):
                 for r in tasks:
                     work(r, store.folder)
                     bar.update()
+                    if tasks is todo:
+                        show(r)
             elif tasks:
                 threads = max(1, (os.cpu_count() or 1) // jobs)
                 pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,))
                 try:
-                    for done in as_completed([pool.submit(work, r, store.folder) for r in tasks]):
+                    futures = {pool.submit(work, r, store.folder): r for r in tasks}
+                    for done in as_completed(futures):
                         done.result()
                         bar.update()
+                        if tasks is todo:
+                            show(futures[done])
                 finally:
                     pool.shutdown(cancel_futures=True)
     return pd.concat([run(r, store) for r in runs], ignore_index=True)

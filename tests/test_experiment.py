@@ -373,3 +373,15 @@ def test_burn_in_is_shared_whatever_comes_after(micro, tmp_path):
         run(Run("dense", "cola", profile=dataclasses.replace(micro, burn_in_steps=2, mlm_steps=steps)), store)
     names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
     assert len([name for name in names if name.startswith("burn-in")]) == 1 and len(names) == 3
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_are_handed_over_one_by_one(micro, tmp_path, jobs):
+    runs = plan(["majority", "dense"], (), ("cola", "sst2"), (0,), profile=micro)
+    sweep(runs[:1], tmp_path, progress=False)
+    seen = []
+    rows = sweep(runs, tmp_path, jobs, progress=False, on_result=seen.append)
+    assert len(seen) == 4 and all(len(result.groupby(["condition", "task", "seed"])) == 1 for result in seen)
+    assert seen[0].condition.unique().tolist() == ["majority"] and seen[0].task.unique().tolist() == ["cola"]  # the one that was there
+    key = ["condition", "task", "metric"]
+    assert pd.concat(seen).set_index(key).value.sort_index().equals(rows.set_index(key).value.sort_index())

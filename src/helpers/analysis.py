@@ -255,10 +255,10 @@ def head_sparsity(model, masks):
     pruned, total = {}, {}
     for name, mask in masks.items():
         parts = name.split(".")
-        if "attention" not in parts:
+        if "attention" not in parts or "bottleneck" in parts:
             continue
         layer = next(int(part) for part in parts if part.isdigit())
-        blocks = mask.chunk(heads, dim=1 if "output" in parts else 0)
+        blocks = mask.chunk(heads, dim=1 if parts[-2] in ("dense", "out_lin") else 0)
         for head, block in enumerate(blocks):
             pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())
             total[layer, head] = total.get((layer, head), 0) + block.numel()

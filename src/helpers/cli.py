@@ -5,7 +5,7 @@ import dataclasses
 import json
 import sys
 
-from . import experiment, profiles
+from . import data, experiment, profiles
 from .experiment import CONDITIONS, plan
 from .store import RunStore
 from .workers import FailedTasks
@@ -57,9 +57,9 @@ def main(arguments=None):
         with store.lock("results"):  # others may share this store
             store.publish("results.csv", store.rows().to_csv(index=False))
             store.publish("results.json", json.dumps(_summary(store, profile), indent=1) + "\n")
-        table = rows[rows.metric == "accuracy"].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
+        table = rows[rows.metric == rows.task.map(data.main_metric)].pivot_table(index=["condition", "sparsity"], columns="task", values="value")
         print((100 * table).round(1).to_string())
-        print(f"accuracy in %, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {store.folder / 'results.csv'}")
+        print(f"accuracy in %{', for stsb 100 × Pearson correlation' if 'stsb' in table else ''}, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in {store.folder / 'results.csv'}")
     if failed:
         parser.exit(1, f"{parser.prog}: {failed}\n")
 

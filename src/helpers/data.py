@@ -1,28 +1,32 @@
 """Text for MLM and tasks with GLUE's columns: from the hub, a mirror or the pocket world, by the same calls."""
 
 import random
+import zlib
 from functools import lru_cache
 from itertools import chain
 
 import evaluate
-from datasets import Dataset, DatasetDict, disable_progress_bars, load_dataset
+import numpy as np
+from datasets import Dataset, DatasetDict, concatenate_datasets, disable_progress_bars, interleave_datasets, load_dataset
+from scipy.special import log_softmax
 from transformers import AutoTokenizer
 
 from . import pocket
 from .profiles import ASSETS, POCKET, locate, mirror
 
 COLUMNS = pocket.COLUMNS | {
-    "mrpc": ("sentence1", "sentence2"), "rte": ("sentence1", "sentence2"),
-    "wnli": ("sentence1", "sentence2"),
+    "mnli_mismatched": pocket.COLUMNS["mnli"], "mrpc": ("sentence1", "sentence2"), "stsb": ("sentence1", "sentence2"),
+    "rte": ("sentence1", "sentence2"), "wnli": ("sentence1", "sentence2"),
 }
+# One label means regression, as in transformers: STS-B's score of similarity, from 0 to 5
 LABELS = pocket.LABELS | {
-    "mrpc": ("not_equivalent", "equivalent"), "rte": ("entailment", "not_entailment"),
-    "wnli": ("not_entailment", "entailment"),
+    "mnli_mismatched": pocket.LABELS["mnli"], "mrpc": ("not_equivalent", "equivalent"), "stsb": ("similarity",),
+    "rte": ("entailment", "not_entailment"), "wnli": ("not_entailment", "entailment"),
 }
-NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mrpc": "MRPC", "rte": "RTE",
-         "wnli": "WNLI"}
-# The metric GLUE reports beside accuracy
-GLUE_METRIC = {"cola": "matthews_correlation", "qqp": "f1", "mrpc": "f1"}
+NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mnli_mismatched": "MNLI mismatched",
+         "mrpc": "MRPC", "stsb": "STS-B", "rte": "RTE", "wnli": "WNLI"}
+# The validation set, where it is not called that. A run of mnli_mismatched trains on MNLI, as one of mnli does.
+VALIDATION = {"mnli": "validation_matched", "mnli_mismatched": "validation_mismatched"}
 
 disable_progress_bars()
 
@@ -32,6 +36,16 @@ def check_task(task):
     if task not in COLUMNS:
         raise ValueError(f"unknown task {task!r}; choose from {', '.join(COLUMNS)}")
     return task
+
+
+def is_regression(task):
+    """Whether a task asks for a number instead of a label (STS-B does)."""
+    return len(LABELS[check_task(task)]) == 1
+
+
+def main_metric(task):
+    """The metric a task's results are compared by: the paper's accuracy, for STS-B the Pearson correlation."""
+    return "pearson" if is_regression(task) else "accuracy"
 
 
 def _load(what, load):
@@ -54,19 +68,25 @@ def load_tokenizer(model):
 
 @lru_cache(maxsize=8)
 def load_text(profile, split="train", model=None):
-    """Tokenised text for MLM training.
+    """Tokenised text for MLM training, from one corpus or several.
 
     Parameters
     ----------
     profile : helpers.profiles.Profile
+        Its ``text`` is a hub id or a tuple of corpora, see `helpers.profiles.Profile`. With ``text_streaming`` the text is
+        read, tokenised and mixed while it is used, until the first corpus ends. Otherwise all of it is tokenised at once and
+        kept on disk by `datasets`.
     split : {"train", "validation"}
+        Validation text is never training text. It is the corpus's own validation split where there is one; else 1% of the
+        documents, chosen by chance, or in a stream by a checksum of their words, which gives the same in any order.
     model : str, optional
         Whose tokenizer; default the profile's.
 
     Returns
     -------
-    datasets.Dataset
-        Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT, ``token_type_ids``.
+    datasets.Dataset or datasets.IterableDataset
+        Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT, ``token_type_ids``. Only streamed
+        training text is an `IterableDataset`.
     """
     tokenizer = load_tokenizer(model or profile.model)
     rows = profile.text_rows if split == "train" else 2_000
@@ -80,9 +100,6 @@ def load_text(profile, split="train", model=None):
 
         passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
         return passages.map(encode, batched=True, remove_columns=["passage"], new_fingerprint=f"pocket-{split}-{rows}")
-    raw = _load(f"{profile.text} ({profile.text_config})", lambda: load_dataset(locate(profile.text), profile.text_config))
-    raw = raw[split] if split in raw else raw["train"].train_test_split(test_size=0.01, seed=0)["train" if split == "train" else "test"]
-    raw = raw.select_columns(["text"])
     body = profile.max_length - tokenizer.num_special_tokens_to_add()
 
     def blocks(batch):
@@ -91,8 +108,39 @@ def load_text(profile, split="train", model=None):
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)
 
-    text = raw.map(blocks, batched=True, remove_columns=["text"])
-    return text.select(range(min(rows, len(text)))) if rows else text
+    corpora, shares = zip(*profile.corpora)
+    texts = [_corpus(*corpus, split, profile.text_streaming).map(blocks, batched=True, remove_columns=["text"]) for corpus in corpora]
+    if not profile.text_streaming:
+        if rows:
+            texts = [text.select(range(min(round(share * rows), len(text)))) for text, share in zip(texts, shares)]
+        text = concatenate_datasets(texts)
+    else:
+        text = interleave_datasets(texts, probabilities=shares, seed=0) if len(texts) > 1 else texts[0]
+        text = text.take(rows) if rows else text
+        if split == "train":
+            return text
+        text = Dataset.from_list(list(text))
+    if not len(text):
+        raise ValueError(f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {profile.max_length} tokens; "
+                         "take a larger corpus or a smaller max_length")
+    return text
+
+
+def _corpus(name, config, split, streaming):
+    """The documents of a corpus's split, as a dataset with the column ``text``."""
+    raw = _load(f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming))
+    held_out = split == "validation"
+    if "validation" in raw:
+        text = raw[split]
+    elif streaming:
+        text = raw["train"].filter(lambda texts: [_held_out(text) == held_out for text in texts], input_columns="text", batched=True)
+    else:
+        text = raw["train"].train_test_split(test_size=0.01, seed=0)["test" if held_out else "train"]
+    return text.select_columns(["text"])
+
+
+def _held_out(text, share=100):
+    return zlib.crc32(text.encode()) % share == 0
 
 
 def _spare_words(mask, rng, share=0.7):
@@ -129,8 +177,12 @@ def load_examples(profile, task):
         if task not in pocket.TASKS:
             raise ValueError(f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}")
         return DatasetDict({split: Dataset.from_list(pocket.task_examples(task, split, rows)) for split, rows in caps.items()})
-    raw = _load(f"{profile.glue} ({task})", lambda: load_dataset(locate(profile.glue), task))
-    splits = {"train": raw["train"], "validation": raw["validation_matched" if task == "mnli" else "validation"]}
+    raw = _load(f"{profile.glue} ({task})", lambda: load_dataset(locate(profile.glue), task.removesuffix("_mismatched")))
+    validation = VALIDATION.get(task, "validation")
+    for split in ("train", validation):
+        if split not in raw:
+            raise ValueError(f"{profile.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy.")
+    splits = {"train": raw["train"], "validation": raw[validation]}
     return DatasetDict({
         split: data.shuffle(seed=0).select(range(min(caps[split], len(data)))) if caps[split] else data
         for split, data in splits.items()
@@ -144,21 +196,23 @@ def load_task(profile, task, model=None):
     Returns
     -------
     datasets.DatasetDict
-        Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` and, for BERT, ``token_type_ids``.
+        Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` (floats for regression) and,
+        for BERT, ``token_type_ids``.
     """
+    kind = float if is_regression(task) else int
     tokenizer = load_tokenizer(model or profile.model)
     examples = load_examples(profile, task)
 
     def encode(batch):
         texts = [batch[column] for column in COLUMNS[task]]
-        return {**tokenizer(*texts, truncation=True, max_length=profile.max_length), "labels": batch["label"]}
+        return {**tokenizer(*texts, truncation=True, max_length=profile.max_length), "labels": list(map(kind, batch["label"]))}
 
     return examples.map(encode, batched=True, remove_columns=examples["train"].column_names)
 
 
-@lru_cache(maxsize=1)
-def _metric():
-    return evaluate.load(str(ASSETS / "glue_metric.py"), keep_in_memory=True)
+@lru_cache(maxsize=None)
+def _metric(task):
+    return evaluate.load(str(ASSETS / "glue_metric.py"), task, keep_in_memory=True)
 
 
 def score(task, logits, labels):
@@ -170,12 +224,41 @@ def score(task, logits, labels):
     logits : numpy.ndarray
         Shape (examples, labels).
     labels : numpy.ndarray
+        Shape (examples,).
 
     Returns
     -------
     dict
-        ``accuracy`` and, where GLUE reports another, ``matthews_correlation`` or ``f1``.
+        ``accuracy`` and, where GLUE reports another, ``matthews_correlation`` or ``f1``; for STS-B ``pearson`` and
+        ``spearmanr``. Correlations of a constant prediction are 0.
     """
-    names = ["accuracy"] + ([GLUE_METRIC[task]] if task in GLUE_METRIC else [])
-    result = _metric().compute(predictions=logits.argmax(-1), references=labels)
-    return {name: result[name] for name in names}
+    predictions = logits[:, 0] if is_regression(task) else logits.argmax(-1)
+    return _metric(task).compute(predictions=predictions, references=labels)
+
+
+def task_loss(task, logits, labels):
+    """The mean loss that fine-tuning lowers: cross entropy in nats, for STS-B the squared error.
+
+    Parameters are those of `score`.
+
+    Returns
+    -------
+    float
+    """
+    if is_regression(task):
+        return float(np.mean((logits[:, 0] - labels) ** 2))
+    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
+
+
+def constant_logits(task, train_labels, count):
+    """The best prediction that does not look at the text: the training set's label frequencies, or its mean score.
+
+    Returns
+    -------
+    numpy.ndarray
+        `count` equal rows of logits.
+    """
+    if is_regression(task):
+        return np.full((count, 1), np.mean(train_labels))
+    counts = np.bincount(train_labels, minlength=len(LABELS[task]))
+    return np.log(np.tile((counts + 1e-9) / counts.sum(), (count, 1)))

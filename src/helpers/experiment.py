@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import torch
 from accelerate import PartialState
-from scipy.special import log_softmax
 from tqdm.auto import tqdm
 from transformers import AutoConfig, set_seed
 
@@ -24,7 +23,7 @@ from . import data, profiles
 from .pruning import check_sparsity, load_masks, magnitude_masks, random_masks, save_masks
 from .store import COLUMNS, Busy, RunStore
 from .store import digest as _digest
-from .training import MagnitudePruning, fine_tune, load_classifier, load_mlm, mlm_loss, predict, quiet, train_mlm
+from .training import MagnitudePruning, fine_tune, label_options, load_classifier, load_mlm, mlm_loss, predict, quiet, train_mlm
 from .workers import Here, OnRay, Processes, Task, carry_out
 
 CONDITIONS = {
@@ -34,7 +33,7 @@ CONDITIONS = {
     "random": "random masks, the same MLM training, fine-tuned with the masks fixed",
     "dense": "nothing pruned: the reference",
     "from_scratch": "no pre-training at all: what transfer is worth",
-    "majority": "always the most frequent label of the training set",
+    "majority": "always the most frequent label of the training set, or its mean score",
 }
 UNPRUNED = ("dense", "from_scratch", "majority")
 
@@ -116,7 +115,7 @@ def _pretraining_of(run):
     p = run.profile
     values = {f: getattr(p, f) for f in (
         "model", "text", "text_config", "max_length", "text_rows", "burn_in_steps", "mlm_steps", "ramp_steps", "frequency",
-        "mlm_batch", "mlm_probability", "mlm_learning_rate", "warmup_steps", "trainer")}
+        "mlm_batch", "mlm_probability", "mlm_learning_rate", "warmup_steps", "trainer", "text_streaming")}
     return kind, sparsity, run.seed if p.mlm_seed is None else p.mlm_seed, values
 
 
@@ -195,7 +194,7 @@ def run(config, store=None, progress=False):
     Returns
     -------
     pandas.DataFrame
-        Tidy rows, one a metric: ``accuracy`` and the task's GLUE metric on the validation set,
+        Tidy rows, one a metric: ``accuracy`` and the task's GLUE metrics on the validation set,
         ``train_loss`` over the whole training set, and the checkpoint's ``mlm_loss``.
     """
     store = store if isinstance(store, RunStore) else RunStore(store or "runs")
@@ -216,9 +215,7 @@ def _carry_out(config, store, progress):
     train, validation = examples["train"], examples["validation"]
     measured = {}
     if config.condition == "majority":
-        counts = np.bincount(train["labels"])
-        logits = lambda split: np.log(np.tile((counts + 1e-9) / counts.sum(), (len(split), 1)))
-        results = [(logits(split), np.array(split["labels"])) for split in (train, validation)]
+        results = [(data.constant_logits(task, train["labels"], len(split)), np.array(split["labels"])) for split in (train, validation)]
     else:
         if config.condition == "from_scratch":
             folder = None
@@ -229,7 +226,7 @@ def _carry_out(config, store, progress):
         tokenizer = data.load_tokenizer(profile.model)
         results = [predict(model, tokenizer, split) for split in (train, validation)]
     (train_logits, train_labels), (logits, labels) = results
-    measured["train_loss"] = float(-log_softmax(train_logits, axis=1)[np.arange(len(train_labels)), train_labels].mean())
+    measured["train_loss"] = data.task_loss(task, train_logits, train_labels)
     measured |= data.score(task, logits, labels)
     common = {"profile": profile.name, "model": profile.model, "condition": config.condition, "sparsity": config.sparsity,
               "task": task, "seed": config.seed, "learning_rate": config.learning_rate}
@@ -271,11 +268,11 @@ def _fine_tuned(config, folder, train, work, progress):
 def _untrained(profile, labels):
     from transformers import AutoModelForSequenceClassification
 
-    config = AutoConfig.from_pretrained(profiles.locate(profile.model), num_labels=len(labels))
+    config = AutoConfig.from_pretrained(profiles.locate(profile.model), **label_options(labels))
     return AutoModelForSequenceClassification.from_config(config)
 
 
-def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None):
+def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, on_result=None):
     """Carry out many runs; finished ones are fetched, an interrupted sweep goes on where it was.
 
     A run starts as soon as the checkpoint it fine-tunes is ready. Several sweeps, also on several machines, may share
@@ -295,6 +292,8 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None):
         new one on this machine. The store's folder must then be the same on all machines.
     cpus, gpus : float
         For each run on the Ray cluster; by default one core and, where the cluster has any, one GPU.
+    on_result : callable, optional
+        Called with the tidy rows of each run, first of those that are fetched, then of the others as they are finished.
 
     Returns
     -------
@@ -313,7 +312,12 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None):
     for profile, task in {(r.profile, r.task) for r in runs}:
         data.load_examples(profile, task)  # what cannot be loaded is an error before any work is done
     store.clean()
-    carry_out(_tasks([r for r in runs if store.read(r.key) is None], store.folder.absolute()), engine, progress)
+    todo = {r.key: r for r in runs if store.read(r.key) is None}
+    show = lambda r: on_result and on_result(run(r, store))
+    for r in runs:
+        if r.key not in todo:
+            show(r)
+    carry_out(_tasks(todo.values(), store.folder.absolute()), engine, progress, on_done=lambda name: name in todo and show(todo[name]))
     return pd.concat([run(r, store) for r in runs], ignore_index=True)
 
 

@@ -21,7 +21,7 @@ CONDITION_STYLE = {
     "majority": ((0.6, 0.6, 0.6), "_", "majority label"),
 }
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
-                "matthews_correlation": "Matthews correlation", "f1": "F1"}
+                "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
 RELATIVE_LABEL = {"accuracy": "accuracy against dense (points)", "train_loss": "training loss above dense (nats)", "mlm_loss": "MLM loss above dense (nats)"}
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
@@ -90,7 +90,7 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             x = 100 * line.sparsity
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
-            low = line.low if metric == "accuracy" else line.low.clip(lower=0)  # a loss is never negative
+            low = line.low.clip(lower=0) if metric.endswith("loss") else line.low  # a loss is never negative
             ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
             if condition not in shown:
                 shown.append(condition)
@@ -231,7 +231,8 @@ def matrix_names(names):
         if kind == "dense":
             kind = {"intermediate": "feed-forward in", "pooler": "pooler"}.get(parts[-2], "attention output" if "attention" in parts else "feed-forward out")
         short.append(layer + kind)
-    return short
+    # other families have more matrices of a kind, and are told apart by their full names
+    return short if len(set(short)) == len(short) else [name.removesuffix(".weight") for name in names]
 
 
 def regime_map(sources, ax=None):

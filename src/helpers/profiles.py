@@ -22,8 +22,8 @@ class Profile:
 
     name: str
     model: str  # hub id, folder, or "pocket"
-    text: str  # hub id of the MLM text, or "pocket"
-    text_config: str | None
+    text: str | tuple  # of the MLM text: "pocket", a hub id, or a tuple of corpora, each (hub id, config) or (hub id, config, share)
+    text_config: str | None  # of a single hub id
     glue: str  # hub id of the tasks, or "pocket"
     tasks: tuple
     max_length: int  # tokens
@@ -47,8 +47,18 @@ class Profile:
     sparsities: tuple
     checkpoint_every: int | None  # steps between checkpoints to resume from
     mlm_seed: int | None = None  # of pruned MLM training; None: each run's own seed, a number: one checkpoint for all seeds
+    text_streaming: bool = False  # read the MLM text while it is used, instead of tokenising all of it first
     trainer: tuple = ()  # other fields of transformers.TrainingArguments, as pairs of (name, value)
     fine_tuning: tuple = ()  # the same, for fine-tuning only
+
+    @property
+    def corpora(self):
+        """The corpora of the MLM text, as pairs of (hub id, config) and share; shares that are not given are equal."""
+        corpora = ((self.text, self.text_config),) if isinstance(self.text, str) else self.text
+        if not corpora or not all(isinstance(corpus, tuple) and len(corpus) in (2, 3) for corpus in corpora):
+            raise ValueError(f"text must be a hub id or a tuple of (hub id, config) or (hub id, config, share), got {self.text!r}")
+        shares = [corpus[2] if len(corpus) == 3 else 1 for corpus in corpora]
+        return [(corpus[:2], share / sum(shares)) for corpus, share in zip(corpora, shares)]
 
     def epochs_for(self, condition, sparsity):
         """Epochs of fine-tuning; for ``prune_downstream`` a pair, those before and those after pruning."""
@@ -80,12 +90,15 @@ PROFILES = {
         fine_tuning=(("train_sampling_strategy", "group_by_length"),),  # little padding: half the time on short sentences
     ),
     "paper": Profile(
-        "paper", "google-bert/bert-base-uncased", "wikimedia/wikipedia", "20231101.en", "nyu-mll/glue",
+        # BERT's own corpora by their words (Devlin et al. 2019, Sec. 3.1: 2,500 and 800 million); this copy of BookCorpus is
+        # one that `datasets` can load, since it runs no scripts: the same 74,004,228 sentences as bookcorpus/bookcorpus
+        "paper", "google-bert/bert-base-uncased",
+        (("wikimedia/wikipedia", "20231101.en", 2_500), ("SamuelYang/bookcorpus", None, 800)), None, "nyu-mll/glue",
         ("mnli", "qqp", "qnli", "sst2", "cola"), max_length=128, text_rows=None, train_rows=None, dev_rows=None,
         burn_in_steps=0, mlm_steps=100_000, ramp_steps=10_000, frequency=10, mlm_batch=32, mlm_probability=0.15, mlm_learning_rate=2e-5,
         warmup_steps=10, epochs=3, deletion_epochs=((0, 13), (0.7, 15)), before_after_epochs=((0, (3, 5)), (0.8, (3, 7))), batch=32,
         learning_rates=(2e-5, 3e-5, 4e-5, 5e-5), seeds=(0,), sparsities=TENS, checkpoint_every=5_000,
-        trainer=(("adam_epsilon", 1e-6), ("bf16", True), ("dataloader_num_workers", 4)),
+        text_streaming=True, trainer=(("adam_epsilon", 1e-6), ("bf16", True), ("dataloader_num_workers", 4)),
     ),
 }
 

@@ -17,6 +17,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 SCOPES = ("matrix", "global")
+# transformers' model types whose prunable matrices are known to be right (tests/test_families.py lists them by name)
+FAMILIES = {"bert": "BERT", "distilbert": "DistilBERT", "roberta": "RoBERTa", "electra": "ELECTRA", "mobilebert": "MobileBERT", "albert": "ALBERT"}
 
 
 def check_sparsity(sparsity):
@@ -111,13 +113,35 @@ def encoder_of(model):
     return getattr(model, getattr(model, "base_model_prefix", "") or "", model)
 
 
+def check_family(config, name=None):
+    """Raise a ValueError if a transformers configuration is not of one of `FAMILIES`.
+
+    Parameters
+    ----------
+    config : transformers.PreTrainedConfig
+    name : str, optional
+        What to call the model in the error.
+    """
+    kind = getattr(config, "model_type", None)
+    if kind not in FAMILIES:
+        what = "an encoder-decoder" if getattr(config, "is_encoder_decoder", False) else "a model"
+        raise ValueError(
+            f"{name or 'the model'} is {what} of type {kind!r}, which this course cannot prune: it knows which matrices to prune, and the MLM "
+            f"head, of the encoders {', '.join(FAMILIES.values())}. Choose a checkpoint of one of these, such as google-bert/bert-base-uncased. "
+            "For another encoder, see what helpers.pruning.prunable_parameters would find, then add its type to helpers.pruning.FAMILIES."
+        )
+
+
 def prunable_parameters(model):
     """The weight matrices that are pruned: all linear layers of the encoder and the word embeddings.
+
+    In ELECTRA, MobileBERT and ALBERT these include the layers between embeddings and encoder and MobileBERT's
+    bottlenecks. ALBERT's layers share their matrices, so each is there once.
 
     Parameters
     ----------
     model : torch.nn.Module
-        A Hugging Face model, with or without a task head, or any module with linear layers.
+        A Hugging Face model of one of `FAMILIES`, with or without a task head, or any other module with linear layers.
 
     Returns
     -------
@@ -129,8 +153,10 @@ def prunable_parameters(model):
     Raises
     ------
     ValueError
-        If the model has no such matrix.
+        If the model has no such matrix, or is a Hugging Face model of another family.
     """
+    if hasattr(getattr(model, "config", None), "model_type"):
+        check_family(model.config, type(model).__name__)
     encoder = encoder_of(model)
     modules = dict(encoder.named_modules())
     matrices = {name: m for name, m in modules.items() if isinstance(m, nn.Linear)}

@@ -12,17 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from datasets import IterableDataset
 from safetensors.torch import load_file, load_model, save_file
+from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import (
-    AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
+    AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
     DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments, set_seed,
 )
 from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
 from .profiles import launched_processes
-from .pruning import check_masks, check_scope, check_sparsity, masks_for, prunable_parameters
+from .pruning import check_family, check_masks, check_scope, check_sparsity, masks_for, prunable_parameters
 from .schedule import cubic_sparsity
 
 STATE_FILE = "pruning_state.safetensors"
@@ -169,11 +171,31 @@ class MagnitudePruning(TrainerCallback):
         self._set({name: saved[f"mask.{name}"] for name in self.weights})
 
 
+MLM_HEADS = {
+    "bert": lambda model: model.cls,
+    "distilbert": lambda model: nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector),
+    "roberta": lambda model: model.lm_head,
+    "electra": lambda model: nn.Sequential(model.generator_predictions, model.generator_lm_head),
+    "mobilebert": lambda model: model.cls,
+    "albert": lambda model: model.predictions,
+}
+
+
+def mlm_head(model):
+    """The module from last hidden states to logits over the vocabulary, or None where it is not known.
+
+    It works on any selection of positions, so that the vocabulary's large output layer need not be computed for words
+    that are not masked.
+    """
+    head = MLM_HEADS.get(getattr(getattr(model, "config", None), "model_type", None))
+    return head and head(model)
+
+
 class MLMTrainer(Trainer):
     """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work."""
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        head = getattr(self.accelerator.unwrap_model(model), "cls", None)
+        head = mlm_head(self.accelerator.unwrap_model(model))
         if head is None or return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")
@@ -210,10 +232,11 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
 
 
 def load_mlm(name_or_path, config=None):
-    """A masked language model that keeps the pooler of its checkpoint.
+    """A masked language model that keeps the pooler of its checkpoint, where fine-tuning starts from one.
 
     `AutoModelForMaskedLM` drops the pooler, which MLM does not train but fine-tuning starts from; the paper
-    prunes it like the rest (Table 3). With a `config` instead of a checkpoint, all weights are new.
+    prunes it like the rest (Table 3). DistilBERT, RoBERTa and ELECTRA are fine-tuned without it. With a `config` instead
+    of a checkpoint, all weights are new.
 
     Parameters
     ----------
@@ -224,24 +247,53 @@ def load_mlm(name_or_path, config=None):
     Returns
     -------
     transformers.PreTrainedModel
+
+    Raises
+    ------
+    ValueError
+        If the model is of none of `helpers.pruning.FAMILIES`.
+
+    Warns
+    -----
+    UserWarning
+        If the checkpoint has no MLM head, so that a new one has to be trained first. ELECTRA's discriminators have none.
     """
+    fresh = config is not None
+    config = config if fresh else AutoConfig.from_pretrained(name_or_path)
+    check_family(config, None if fresh else str(name_or_path))
     with quiet():
-        if config is not None:
+        if fresh:
             model, encoder = AutoModelForMaskedLM.from_config(config), AutoModel.from_config(config)
         else:
-            model, encoder = AutoModelForMaskedLM.from_pretrained(name_or_path), AutoModel.from_pretrained(name_or_path)
+            model, loading = AutoModelForMaskedLM.from_pretrained(name_or_path, output_loading_info=True)
+            encoder = AutoModel.from_pretrained(name_or_path)
+    with torch.device("meta"):
+        classifier = AutoModelForSequenceClassification.from_config(config)
+    if getattr(classifier.base_model, "pooler", None) is None and hasattr(encoder, "pooler"):
+        encoder.pooler = None
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
+    if not fresh and any(not key.startswith(model.base_model_prefix) for key in loading["missing_keys"]):
+        other = (" It is an ELECTRA discriminator, which learnt to spot replaced words; the generator, such as "
+                 "google/electra-small-generator, has an MLM head." if config.model_type == "electra" else "")
+        warnings.warn(f"{name_or_path} has no MLM head, so it got a new, untrained one. Train it before you prune: "
+                      f"set the profile's burn_in_steps.{other}", stacklevel=2)
     return model
 
 
+def label_options(labels):
+    """Fields of a model's configuration for a task with these labels; one label means regression."""
+    return {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)},
+            "problem_type": "regression" if len(labels) == 1 else "single_label_classification"}
+
+
 def load_classifier(name_or_path, labels):
-    """A sequence classifier on a checkpoint's encoder, with a new classification layer for `labels`."""
+    """A sequence classifier on a checkpoint's encoder, with a new classification layer for `labels`.
+
+    With one label it is a regression model, whose loss is the squared error.
+    """
     with quiet():
-        return AutoModelForSequenceClassification.from_pretrained(
-            name_or_path, num_labels=len(labels), id2label=dict(enumerate(labels)),
-            label2id={label: i for i, label in enumerate(labels)}, ignore_mismatched_sizes=True,
-        )
+        return AutoModelForSequenceClassification.from_pretrained(name_or_path, ignore_mismatched_sizes=True, **label_options(labels))
 
 
 @contextlib.contextmanager
@@ -265,7 +317,7 @@ def _arguments(output_dir, seed, progress, checkpoint_every, **more):
         save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500,
         save_total_limit=2,  # the last one may be half saved when the process is killed
         lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(),
-# else the Trainer refuses bfloat16 on a CPU, and does not see the other processes
+        # else the Trainer refuses bfloat16 on a CPU, and does not see the other processes
         use_cpu=not torch.cuda.is_available() and (bool(more.get("bf16")) or launched_processes() > 1),
     )
     return TrainingArguments(**(defaults | more))
@@ -349,8 +401,9 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     model : transformers.PreTrainedModel
         From `load_mlm`; trained in place.
     tokenizer : transformers.PreTrainedTokenizer
-    text : datasets.Dataset
-        Tokenised (see `helpers.data.load_text`). The Trainer drops its ``special_tokens_mask``, so any token but the
+    text : datasets.Dataset or datasets.IterableDataset
+        Tokenised (see `helpers.data.load_text`). A stream is shuffled by its files and in a buffer of 10,000 rows, and
+        read again in the same order if it ends before the training; to resume, the Trainer reads it up to where it was. The Trainer drops its ``special_tokens_mask``, so any token but the
         special ones may be masked.
     steps, batch_size, warmup_steps, seed : int
         Several processes (``accelerate launch``) divide each batch among them.
@@ -373,6 +426,8 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     arguments = _shared_arguments(batch_size, len(text), output_dir, seed, progress, checkpoint_every, max_steps=steps,
                                   learning_rate=learning_rate, warmup_steps=warmup_steps, **options)
     set_seed(seed)
+    if isinstance(text, IterableDataset):  # the Trainer shuffles only what it can index
+        text = text.shuffle(seed=seed, buffer_size=10_000).repeat(None)
     collator = RepeatableMasking(tokenizer, mlm_probability=mlm_probability, seed=seed)
     trainer = MLMTrainer(model, arguments, data_collator=collator, train_dataset=text,
                          callbacks=[*([pruning] if pruning else []), *callbacks])
@@ -443,6 +498,7 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
     float
     """
     model.eval()
+    head = mlm_head(model)
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
     total, count = 0.0, 0
     with torch.random.fork_rng():
@@ -452,9 +508,7 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
             batch = collate([{k: columns[k][i] for k in columns} for i in range(len(columns["input_ids"]))]).to(model.device)
             labels = batch.pop("labels")
             masked = labels != -100
-            hidden = model.base_model(**batch).last_hidden_state
-            head = getattr(model, "cls", None)
-            logits = head(hidden[masked]) if head is not None else model(**batch).logits[masked]
+            logits = model(**batch).logits[masked] if head is None else head(model.base_model(**batch).last_hidden_state[masked])
             total += float(cross_entropy(logits, labels[masked], reduction="sum"))
             count += int(masked.sum())
     return total / count

@@ -5,14 +5,17 @@ size, so nothing flickers. The returned box carries its ``controls`` (by name) a
 """
 
 import copy
+import dataclasses
+import html
 import io
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from . import analysis, plots
+from . import analysis, data, experiment, plots, pocket, profiles
 from .pruning import apply_masks, magnitude_mask, magnitude_masks, prunable_parameters, random_masks
 from .schedule import cubic_sparsity
 
@@ -45,18 +48,15 @@ def explorer(draw, controls, size=(8.6, 3.4)):
     ipywidgets.VBox
     """
     readout = ipywidgets.HTML()
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=f"{size[0] * DPI:.0f}px", height=f"{size[1] * DPI:.0f}px")) if size else None
+    picture = _picture(size) if size else None
 
     def update(change=None):
         values = {name: control.value for name, control in controls.items()}
         if size is None:
             readout.value = draw(**values)
             return
-        figure = Figure(figsize=size, dpi=DPI, layout="constrained")
-        sentence = draw(figure, **values)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, bbox_inches=None)
-        picture.value, readout.value = buffer.getvalue(), f"<p>{sentence}</p>"
+        picture.value, sentence = _draw(size, lambda figure: draw(figure, **values))
+        readout.value = f"<p>{sentence}</p>"
 
     for control in controls.values():
         control.observe(update, names="value")
@@ -64,6 +64,19 @@ def explorer(draw, controls, size=(8.6, 3.4)):
     box = ipywidgets.VBox([*controls.values(), *([picture] if picture else []), readout])
     box.controls, box.readout, box.picture = controls, readout, picture
     return box
+
+
+def _picture(size):
+    return ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=f"{size[0] * DPI:.0f}px", height=f"{size[1] * DPI:.0f}px"))
+
+
+def _draw(size, draw):
+    """A new figure as PNG, and what `draw(figure)` says of it."""
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
+    sentence = draw(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, bbox_inches=None)
+    return buffer.getvalue(), sentence
 
 
 def _choice(options, description, value=None):
@@ -159,7 +172,7 @@ def bert_forgets(model, tokenizer, sentence):
     """
     groups = {
         "all matrices": lambda name: True, "attention only": lambda name: "attention" in name,
-        "feed-forward only": lambda name: ("intermediate" in name or "output" in name) and "attention" not in name,
+        "feed-forward only": lambda name: any(part in name for part in ("intermediate", "output", "ffn")) and "attention" not in name,
         "word embeddings only": lambda name: "word_embeddings" in name,
     }
     pruned = copy.deepcopy(model).eval()
@@ -261,3 +274,119 @@ def _ranks(weight):
     ranks = torch.empty(len(order))
     ranks[order] = torch.arange(len(order)) / len(order)
     return ranks.view(weight.shape)
+
+
+def live_curves(sources, task, size=(8.6, 4.6)):
+    """A figure that new results join one by one: ``sweep(runs, on_result=box.add)``.
+
+    Parameters
+    ----------
+    sources : dict of str to pandas.DataFrame
+        As for `helpers.plots.curves`; those that lack the task are left out.
+    task : str
+
+    Returns
+    -------
+    ipywidgets.VBox
+        With ``add(rows)``, ``restart(task)`` and ``rows``, the tidy rows added so far.
+    """
+    picture, readout = _picture(size), ipywidgets.HTML()
+    box = ipywidgets.VBox([picture, readout])
+
+    def draw(figure):
+        metric, ax = data.main_metric(box.task), figure.subplots()
+        used = {name: rows for name, rows in sources.items() if box.task in set(rows.task)}
+        plots.curves(used, metric, task=box.task, mine=box.rows, ax=ax)
+        ax.set_xlim(-4, 100)
+        scale, unit = (100, "%") if metric == "accuracy" else (1, "")
+        own = box.rows[(box.rows.metric == metric) & (box.rows.task == box.task)]
+        points = [f"{plots.CONDITION_STYLE[row.condition][2]}{f' at {100 * row.sparsity:.0f}%' if row.sparsity else ''} <b>{scale * row.value:.{1 if unit else 3}f}{unit}</b>"
+                  for row in own.itertuples()]
+        return f"{plots.METRIC_LABEL[metric].split(' (')[0]} of your runs on {plots.NAMES[box.task]}: {', '.join(points) or 'none yet'}."
+
+    def show():
+        picture.value, sentence = _draw(size, draw)
+        readout.value = f"<p style='max-width:{size[0] * DPI:.0f}px; line-height:1.4'>{sentence}</p>"
+
+    def add(rows):
+        box.rows = pd.concat([box.rows, rows], ignore_index=True) if len(box.rows) else rows
+        show()
+
+    def restart(task):
+        box.task, box.rows = task, pd.DataFrame(columns=experiment.COLUMNS).astype({"sparsity": float, "value": float})
+        show()
+
+    box.add, box.restart, box.readout, box.picture = add, restart, readout, picture
+    restart(task)
+    return box
+
+
+def experiment_form(profile, sources, store="runs", task=None, sparsities=(0.5, 0.8)):
+    """Choose model, task, conditions, sparsities and seeds; a button runs the sweep, and the points join the figure.
+
+    Parameters
+    ----------
+    profile : helpers.profiles.Profile
+        What is not chosen in the form.
+    sources : dict of str to pandas.DataFrame
+        What to compare with, as for `helpers.plots.curves`.
+    store : helpers.experiment.RunStore or path
+    task : str, optional
+        Chosen at first; default the profile's first.
+    sparsities : tuple of float
+        Chosen at first.
+
+    Returns
+    -------
+    ipywidgets.VBox
+        With ``controls``, ``button``, ``figure`` (see `live_curves`; its ``rows`` are the results) and ``readout``.
+    """
+    wide = dict(layout=ipywidgets.Layout(width="420px"), style={"description_width": "110px"})
+    tasks = pocket.TASKS if profile.glue == profiles.POCKET else tuple(data.COLUMNS)
+    pruned = [c for c in plots.CONDITION_STYLE if c not in experiment.UNPRUNED]
+    tens = [(f"{n}%", n / 100) for n in sorted({*range(10, 100, 10), *(round(100 * s) for s in sparsities)})]
+    controls = {
+        "model": ipywidgets.Text(profile.model, description="model", continuous_update=False, **wide),
+        "task": _choice([(plots.NAMES[t], t) for t in tasks], "task", task or profile.tasks[0]),
+        "conditions": ipywidgets.SelectMultiple(options=[(plots.CONDITION_STYLE[c][2], c) for c in pruned], value=["prune_pretrain"], rows=4, description="conditions", **wide),
+        "sparsities": ipywidgets.SelectMultiple(options=tens, value=list(sparsities), rows=5, description="sparsities", **wide),
+        "seeds": ipywidgets.BoundedIntText(1, min=1, max=10, description="seeds", **wide),
+    }
+    button = ipywidgets.Button(description="Run", button_style="primary", icon="play", layout=ipywidgets.Layout(margin="4px 0 4px 112px"))
+    readout, bars, figure = ipywidgets.HTML(), ipywidgets.Output(), live_curves(sources, controls["task"].value)
+
+    def say(text):
+        readout.value = f"<p>{html.escape(text)}</p>"
+
+    def plan():
+        chosen = {name: control.value for name, control in controls.items()}
+        changed = dataclasses.replace(profile, model=chosen["model"].strip())
+        conditions = ("majority", "dense", *chosen["conditions"])
+        return experiment.plan(conditions, chosen["sparsities"], [chosen["task"]], range(chosen["seeds"]), profile=changed)
+
+    def count(change=None):
+        say(f"{len(plan())} runs, each made only if it is not in the store yet.")
+
+    def start(_):
+        button.disabled = True
+        figure.restart(controls["task"].value)
+        bars.clear_output()
+        say("Running; the points appear as they are ready. To stop, interrupt the kernel: what is finished is kept.")
+        try:
+            with bars:
+                experiment.sweep(plan(), store, on_result=figure.add)
+            say("Done. The rows are in .figure.rows of the form.")
+        except KeyboardInterrupt:
+            say("Stopped. Run goes on from here.")
+        except Exception as error:  # the learner may have typed any model: say what is wrong with it
+            say(str(error))
+        finally:
+            button.disabled = False
+
+    button.on_click(start)
+    for control in controls.values():
+        control.observe(count, names="value")
+    count()
+    box = ipywidgets.VBox([*controls.values(), button, readout, bars, figure])
+    box.controls, box.button, box.figure, box.readout = controls, button, figure, readout
+    return box

@@ -52,7 +52,7 @@ class FailedTasks(RuntimeError):
         super().__init__(f"{len(failures)} of {tasks} tasks failed; the others are done and kept:\n" + "\n".join(lines))
 
 
-def carry_out(tasks, engine, progress=True):
+def carry_out(tasks, engine, progress=True, on_done=None):
     """Carry out tasks, each as soon as what it needs is done and a worker is free, the first in the list first.
 
     Parameters
@@ -61,6 +61,8 @@ def carry_out(tasks, engine, progress=True):
     engine : Here, Processes or OnRay
     progress : bool
         Show a progress bar over the tasks.
+    on_done : callable, optional
+        Called with the name of each task that is done.
 
     Raises
     ------
@@ -90,6 +92,8 @@ def carry_out(tasks, engine, progress=True):
                 elif error is None:
                     done.add(task.name)
                     bar.update()
+                    if on_done:
+                        on_done(task.name)
                 elif isinstance(error, BrokenProcessPool) and lost[task.name] < ATTEMPTS - 1:  # its worker was killed
                     lost[task.name] += 1
                     waiting = {task.name: task} | waiting

@@ -1,23 +1,44 @@
-"""GLUE's classification metrics as an `evaluate` script that needs no network: `evaluate.load(<this file>)`."""
+"""GLUE's metrics as an `evaluate` script that needs no network: ``evaluate.load(<this file>, "cola")``."""
 
 import datasets
 import evaluate
+import numpy as np
+from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+
+
+def zero_if_constant(correlation):
+    """A correlation that is 0 where it is undefined, as scikit-learn has it for Matthews; scipy says NaN.
+
+    A model that gives every example the same answer has learnt nothing, and NaN would drop it from every mean.
+    """
+    return lambda references, predictions: 0.0 if np.ptp(references) == 0 or np.ptp(predictions) == 0 else correlation(references, predictions)
+
+
+METRICS = {
+    "accuracy": accuracy_score,
+    "f1": lambda references, predictions: f1_score(references, predictions, zero_division=0.0),
+    "matthews_correlation": zero_if_constant(matthews_corrcoef),
+    "pearson": zero_if_constant(lambda references, predictions: pearsonr(references, predictions).statistic),
+    "spearmanr": zero_if_constant(lambda references, predictions: spearmanr(references, predictions).statistic),
+}
+# The paper's accuracy first, then what GLUE reports beside it; STS-B has scores and not labels, so no accuracy
+TASKS = {name: ("accuracy",) for name in ("sst2", "mnli", "mnli_mismatched", "qnli", "rte", "wnli")} | {
+    "cola": ("accuracy", "matthews_correlation"), "mrpc": ("accuracy", "f1"), "qqp": ("accuracy", "f1"), "stsb": ("pearson", "spearmanr"),
+}
 
 
 class GlueMetric(evaluate.Metric):
     def _info(self):
+        if self.config_name not in TASKS:
+            raise ValueError(f"unknown GLUE task {self.config_name!r}; choose from {', '.join(TASKS)}")
+        value = datasets.Value("float64" if self.config_name == "stsb" else "int64")
         return evaluate.MetricInfo(
-            description="Accuracy, F1 of the positive class (two labels only) and Matthews correlation.",
+            description="A GLUE task's metrics: accuracy, F1 of the positive class, Matthews, Pearson or Spearman correlation.",
             citation="Wang et al. 2018, GLUE: A Multi-Task Benchmark and Analysis Platform",
-            inputs_description="predictions and references: lists of class indices",
-            features=datasets.Features({"predictions": datasets.Value("int64"), "references": datasets.Value("int64")}),
+            inputs_description="predictions and references: lists of class indices, for stsb of scores",
+            features=datasets.Features({"predictions": value, "references": value}),
         )
 
     def _compute(self, predictions, references):
-        two = max(max(predictions), max(references)) < 2
-        return {
-            "accuracy": float(accuracy_score(references, predictions)),
-            "f1": float(f1_score(references, predictions)) if two else None,
-            "matthews_correlation": float(matthews_corrcoef(references, predictions)),
-        }
+        return {name: float(METRICS[name](references, predictions)) for name in TASKS[self.config_name]}

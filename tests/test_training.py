@@ -148,6 +148,8 @@ def test_training_is_that_of_a_plain_loop_with_masked_weights(make, masked_text,
             group["lr"] = rate * (1 - step / STEPS)
         optimizer.step()
     for name, weight in model.named_parameters():
+        if name.endswith("key.bias"):  # shifts all scores of a query alike: its gradient is rounding, which Adam blows up
+            continue
         expected = dense[name] * masks[name] if name in masks else dense[name]
         assert torch.allclose(weight, expected, rtol=0, atol=1e-6), name
     for name, weight in callback.dense.items():

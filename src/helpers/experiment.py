@@ -387,23 +387,33 @@ def checkpoints(runs, store, progress=True):
         pretrain(r, store)
 
 
+# The results that ship with the course, under the names they have in figures
+REFERENCES = {"tiny": "pocket BERT", "bert-tiny": "BERT-tiny", "minilm": "MiniLM-L6"}
+
+
 def reference(name):
-    """The results that ship with the course, as tidy rows.
+    """Results that ship with the course, as tidy rows.
 
     Parameters
     ----------
     name : str
-        "tiny": the pocket BERT, all conditions, 3 seeds.
+        One of `REFERENCES`: "tiny" is the pocket BERT, "bert-tiny" and "minilm" are real models on real GLUE, with reduced
+        settings (see `reference_note`).
     """
     return pd.read_csv(_reference_file(name, "csv"))
 
 
-def reference_note(name):
-    """One sentence on how `reference` results were made."""
+def references():
+    """All of `REFERENCES`: name in figures → tidy rows, as `helpers.plots.curves` takes them."""
+    return {label: reference(name) for name, label in REFERENCES.items()}
+
+
+def reference_note(name, commands=True):
+    """A few sentences on how `reference` results were made, with the commands if wanted."""
     note = json.loads(_reference_file(name, "json").read_text())
-    return (f"Reference results '{name}': {note['runs']} runs with seeds {', '.join(map(str, note['seeds']))}, {note['train_rows']:,} training and "
-            f"{note['dev_rows']:,} validation examples a task, {note['mlm_steps']:,} MLM steps; {note['date']}, {note['machine']}, {note['wall_minutes']} minutes of one core.\n"
-            + "\n".join(f"  {command}" for command in note["commands"]))
+    text = (f"Reference results '{name}': {note['runs']} runs with seeds {', '.join(map(str, note['seeds']))}, at most {note['train_rows']:,} training and "
+            f"{note['dev_rows']:,} validation examples a task, {note['mlm_steps']:,} MLM steps; {note['date']}, {note['machine']}, {note['wall_minutes']} minutes of one core.")
+    return "\n".join([text, *([f"  {note['remark']}"] if "remark" in note else []), *(f"  {command}" for command in note["commands"] if commands)])
 
 
 def _reference_file(name, suffix):

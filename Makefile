@@ -39,5 +39,5 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/python -c 'import torch' 2> /dev/null || if nvidia-smi > /dev/null 2>&1; \
 	  then $(PIP) torch==$(TORCH); \
 	  else $(PIP) --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu torch==$(TORCH); fi
-	@$(PIP) -e '.[test,browser]'
+	@$(PIP) -e '.[test,browser,ray]'
 	@touch $@

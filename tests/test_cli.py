@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import helpers
-from helpers import profiles
+from helpers import experiment, profiles
 from helpers.cli import main
 from helpers.experiment import COLUMNS, CONDITIONS
 
@@ -69,6 +69,37 @@ def test_a_run_from_the_command_line(capsys, micro, tmp_path):
     assert set(rows.seed) == {3} and set(rows.learning_rate) == {0.002}
     shown = rows[(rows.metric == "accuracy") & (rows.condition == "dense") & (rows.task == "cola")].value.item()
     assert "prune_pretrain" in printed and f"{100 * shown:.1f}" in printed and str(tmp_path / "results.csv") in printed
+
+
+def test_a_failed_run_loses_no_other(capsys, micro, tmp_path, monkeypatch):
+    original = experiment._carry_out
+
+    def carry_out(config, *more):
+        if config.task == "sst2":
+            raise OSError("no space left")
+        return original(config, *more)
+
+    monkeypatch.setattr(experiment, "_carry_out", carry_out)
+    command = ["--profile", "tiny", "--conditions", "majority", "--tasks", "cola", "sst2", "qqp", "--seeds", "0",
+               "--set", "train_rows=32", "dev_rows=32", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit) as stopped:
+        main(command)
+    assert stopped.value.code == 1
+    assert set(pd.read_csv(tmp_path / "results.csv").task) == {"cola", "qqp"}
+    message = capsys.readouterr().err
+    assert "1 of 3 tasks failed" in message and "majority-0-sst2-0" in message and "OSError: no space left" in message
+    monkeypatch.undo()
+    main(command)
+    assert set(pd.read_csv(tmp_path / "results.csv").task) == {"cola", "qqp", "sst2"}
+
+
+@pytest.mark.parametrize("arguments, named", [
+    (["--jobs", "0"], ["at least 1", "0"]),
+    (["--checkpoints-only", "--jobs", "2"], ["--checkpoints-only", "leave out --jobs"]),
+])
+def test_options_that_do_not_fit(capsys, tmp_path, arguments, named):
+    message = failure(capsys, *arguments, "--out", str(tmp_path))
+    assert all(text in message for text in named) and not list(tmp_path.glob("runs/*"))
 
 
 def test_from_a_shell(tmp_path):

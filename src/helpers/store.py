@@ -54,9 +54,9 @@ class RunStore:
     @contextlib.contextmanager
     def lock(self, key):
         """Hold the lock of a run or a checkpoint; a process that holds it may take it again."""
-        lock = self._locks.setdefault(key, FileLock(self.folder / "locks" / f"{key}.lock", poll_interval=0.2))
+        lock = self._locks.setdefault(key, FileLock(self.folder / "locks" / f"{key}.lock"))
         try:
-            lock.acquire(timeout=-1 if self.wait else 0)
+            lock.acquire(timeout=-1 if self.wait else 0, poll_interval=0.2)
         except Timeout:
             raise Busy(f"another process is making {key}") from None
         try:

@@ -423,7 +423,8 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     -------
     transformers.Trainer
     """
-    arguments = _shared_arguments(batch_size, len(text), output_dir, seed, progress, checkpoint_every, max_steps=steps,
+    rows = 0 if isinstance(text, IterableDataset) else len(text)
+    arguments = _shared_arguments(batch_size, rows, output_dir, seed, progress, checkpoint_every, max_steps=steps,
                                   learning_rate=learning_rate, warmup_steps=warmup_steps, **options)
     set_seed(seed)
     if isinstance(text, IterableDataset):  # the Trainer shuffles only what it can index

@@ -15,7 +15,7 @@ import pandas as pd
 
 COMMAND = [
     sys.executable, "-m", "helpers.experiment", "--profile", "tiny", "--conditions", "prune_pretrain", "info_deletion", "--sparsities", "0.5", "0.9",
-    "--tasks", "sst2", "--seeds", "0", "1", "--set", "mlm_steps=400", "ramp_steps=150",
+    "--tasks", "sst2", "--seeds", "0", "1", "--set", "mlm_steps=200", "ramp_steps=80", "epochs=3", "deletion_epochs=[[0, 6]]",
 ]
 
 

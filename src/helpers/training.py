@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate.utils import extract_model_from_parallel
 from datasets import IterableDataset
 from safetensors.torch import load_file, load_model, save_file
-from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import (
     AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
@@ -171,43 +171,53 @@ class MagnitudePruning(TrainerCallback):
         self._set({name: saved[f"mask.{name}"] for name in self.weights})
 
 
+# The module in which each family's MLM head begins; from there on every position is computed by itself
 MLM_HEADS = {
-    "bert": lambda model: model.cls,
-    "distilbert": lambda model: nn.Sequential(model.vocab_transform, model.activation, model.vocab_layer_norm, model.vocab_projector),
-    "roberta": lambda model: model.lm_head,
-    "electra": lambda model: nn.Sequential(model.generator_predictions, model.generator_lm_head),
-    "mobilebert": lambda model: model.cls,
-    "albert": lambda model: model.predictions,
+    "bert": "cls", "distilbert": "vocab_transform", "roberta": "lm_head", "electra": "generator_predictions", "mobilebert": "cls",
+    "albert": "predictions",
 }
 
 
-def mlm_head(model):
-    """The module from last hidden states to logits over the vocabulary, or None where it is not known.
+def masked_logits(model, inputs, masked):
+    """Logits over the vocabulary at the masked positions, without computing the large output layer at the others.
 
-    It works on any selection of positions, so that the vocabulary's large output layer need not be computed for words
-    that are not masked.
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A masked language model, also one that is wrapped for several processes. Where its MLM head is not known, the
+        output layer is computed everywhere.
+    inputs : dict of str to torch.Tensor
+        Without labels.
+    masked : torch.Tensor
+        Bool, of shape (examples, tokens).
+
+    Returns
+    -------
+    torch.Tensor
+        Shape (masked positions, vocabulary).
     """
-    head = MLM_HEADS.get(getattr(getattr(model, "config", None), "model_type", None))
-    return head and head(model)
+    bare = extract_model_from_parallel(model)
+    head = getattr(bare, MLM_HEADS.get(bare.config.model_type, ""), None)
+    if head is None:
+        return model(**inputs).logits[masked]
+    # by a hook and not by calling the model's parts: what wraps the model (autocast, gradients of several
+    # processes) does its work in the model's own forward pass
+    hook = head.register_forward_pre_hook(lambda module, hidden: (hidden[0][masked],))
+    try:
+        return model(**inputs).logits
+    finally:
+        hook.remove()
 
 
 class MLMTrainer(Trainer):
     """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work."""
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        head = mlm_head(self.accelerator.unwrap_model(model))
-        if head is None or return_outputs:
+        if return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")
         masked = labels != -100
-        # by a hook and not by calling the model's parts: what wraps the model (autocast, gradients of several
-        # processes) does its work in the model's own forward pass
-        hook = head.register_forward_pre_hook(lambda module, hidden: (hidden[0][masked],))
-        try:
-            logits = model(**inputs).logits
-        finally:
-            hook.remove()
-        loss = cross_entropy(logits, labels[masked], reduction="sum")
+        loss = cross_entropy(masked_logits(model, inputs, masked), labels[masked], reduction="sum")
         if num_items_in_batch is None:
             return loss / masked.sum()
         # the items of all processes together, but their gradients are averaged afterwards
@@ -423,7 +433,7 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     -------
     transformers.Trainer
     """
-    rows = 0 if isinstance(text, IterableDataset) else len(text)
+    rows = 0 if isinstance(text, IterableDataset) else len(text)  # a stream is repeated, so its last batch is whole
     arguments = _shared_arguments(batch_size, rows, output_dir, seed, progress, checkpoint_every, max_steps=steps,
                                   learning_rate=learning_rate, warmup_steps=warmup_steps, **options)
     set_seed(seed)
@@ -499,7 +509,6 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
     float
     """
     model.eval()
-    head = mlm_head(model)
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
     total, count = 0.0, 0
     with torch.random.fork_rng():
@@ -509,7 +518,7 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
             batch = collate([{k: columns[k][i] for k in columns} for i in range(len(columns["input_ids"]))]).to(model.device)
             labels = batch.pop("labels")
             masked = labels != -100
-            logits = model(**batch).logits[masked] if head is None else head(model.base_model(**batch).last_hidden_state[masked])
+            logits = masked_logits(model, batch, masked)
             total += float(cross_entropy(logits, labels[masked], reduction="sum"))
             count += int(masked.sum())
     return total / count

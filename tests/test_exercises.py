@@ -32,7 +32,8 @@ def rank_mask(magnitude, count, shape):
 def test_the_solutions_are_right(capsys):
     assert exercises.check_magnitude_mask(solution("01_magnitude_pruning", "my_magnitude_mask"))
     assert exercises.check_cubic_schedule(solution("02_pruning_while_training", "cubic_schedule"))
-    assert capsys.readouterr().out.count("✔") == 2
+    assert exercises.check_first_loss(solution("09_your_own_experiment", "first_loss"))
+    assert capsys.readouterr().out.count("✔") == 3
 
 
 @pytest.mark.parametrize("wrong, message", [
@@ -57,4 +58,16 @@ def test_wrong_masks_are_told_what_is_wrong(wrong, message, capsys):
 ])
 def test_wrong_schedules_are_told_what_is_wrong(wrong, message, capsys):
     assert not exercises.check_cubic_schedule(wrong)
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (lambda lost, limit: None, "nothing there yet"),
+    (lambda lost, limit: lost.nothing, "AttributeError"),
+    (lambda lost, limit: lost[lost >= limit].index.min(), "exactly 3 is not more"),
+    (lambda lost, limit: next((s for s, value in lost.items() if value > limit), None), "should be 0.8"),
+    (lambda lost, limit: lost[lost > limit].index.min(), "return None"),
+])
+def test_wrong_first_losses_are_told_what_is_wrong(wrong, message, capsys):
+    assert not exercises.check_first_loss(wrong)
     assert message in capsys.readouterr().out

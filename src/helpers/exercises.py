@@ -4,6 +4,7 @@ A check never raises. It prints one line, so that an unsolved exercise does not 
 returns whether the answer is right.
 """
 
+import pandas as pd
 import torch
 
 from .pruning import magnitude_mask
@@ -71,3 +72,18 @@ def check_cubic_schedule(function):
                      "after the end": "after the ramp the sparsity stays where it is", "at the end": "the bracket is 0 there"}
             return _say(False, f"{name} (step {step} of 100, final sparsity 0.8) you get {float(value):.4f}, it should be {wanted:.4f}: {hints[name]}")
     return _say(True, "right: the schedule of Zhu and Gupta")
+
+
+def check_first_loss(function):
+    """Check a learner's ``first_loss(lost, limit)``."""
+    lost = pd.Series({0.9: 22.0, 0.5: 1.0, 0.7: 3.0, 0.8: 9.5})
+    for limit, wanted, hint in ((5, 0.8, "from 80% on more than 5 points are lost"), (3, 0.8, "exactly 3 is not more than 3"), (0.5, 0.5, "the sparsities need not be in order"),
+                                (30, None, "where nothing is lost that much, return None")):
+        value, error = _call(function, lost.copy(), limit)
+        if error:
+            return _say(False, f"with the limit {limit} {error}")
+        if value is None and wanted is not None and limit == 5:
+            return _say(False, "nothing there yet: return a sparsity, or None where there is none")
+        if value != wanted:
+            return _say(False, f"for {lost.to_dict()} and the limit {limit} you get {value}, it should be {wanted}: {hint}")
+    return _say(True, "right: also where the limit is just met, and where it is never passed")

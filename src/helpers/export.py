@@ -78,7 +78,7 @@ def model_card(config, model, mlm_loss, rows, name, license=None):
     metadata = ModelCardData(
         model_name=name, base_model=None if profile.model == profiles.POCKET else profile.model, license=license, language="en",
         library_name="transformers", pipeline_tag="fill-mask", tags=["pruning", "sparse", "magnitude-pruning", model.config.model_type],
-        datasets=sorted({hub_id for hub_id in hub_ids if hub_id != profiles.POCKET}), metrics=sorted({row.metric for row in scores.itertuples()}),
+        datasets=sorted({hub_id for hub_id in hub_ids if hub_id != profiles.POCKET}) or None, metrics=sorted({row.metric for row in scores.itertuples()}) or None,
         eval_results=[EvalResult(
             task_type="text-classification", task_name=f"{data.NAMES[row.task]}, after fine-tuning",
             metric_name=f"{row.metric} ({plots.CONDITION_STYLE[row.condition][2]})",  # the hub groups by task: only this tells conditions apart

@@ -12,6 +12,7 @@ import io
 import ipywidgets
 import numpy as np
 import pandas as pd
+import seaborn as sns
 import torch
 from matplotlib.figure import Figure
 
@@ -276,7 +277,7 @@ def _ranks(weight):
     return ranks.view(weight.shape)
 
 
-def live_curves(sources, task, size=(8.6, 4.6)):
+def live_curves(sources, task, size=(10.4, 4.6)):
     """A figure that new results join one by one: ``sweep(runs, on_result=box.add)``.
 
     Parameters
@@ -296,7 +297,9 @@ def live_curves(sources, task, size=(8.6, 4.6)):
     def draw(figure):
         metric, ax = data.main_metric(box.task), figure.subplots()
         used = {name: rows for name, rows in sources.items() if box.task in set(rows.task)}
-        plots.curves(used, metric, task=box.task, mine=box.rows, ax=ax)
+        conditions = [c for c in plots.CONDITION_STYLE if c in set(box.rows.condition) and c not in experiment.UNPRUNED] or ["prune_pretrain"]
+        plots.curves(used, metric, conditions, task=box.task, mine=box.rows, ax=ax)
+        sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))  # the stars may be anywhere
         ax.set_xlim(-4, 100)
         scale, unit = (100, "%") if metric == "accuracy" else (1, "")
         own = box.rows[(box.rows.metric == metric) & (box.rows.task == box.task)]

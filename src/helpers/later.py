@@ -5,7 +5,7 @@ lottery tickets with rewinding, and whole heads and neurons.
 import torch
 from safetensors.torch import load_file
 
-from .pruning import encoder_of, magnitude_masks
+from .pruning import encoder_of, magnitude_masks, prunable_parameters
 from .structure import single_masks, structured_masks
 from .training import MagnitudePruning, fine_tune
 
@@ -22,9 +22,11 @@ ROUNDS = 4  # of the lottery; Chen et al. 2020 prune a tenth of what is left in 
 class MovementPruning(MagnitudePruning):
     """Prune what fine-tuning moves towards zero, whatever its magnitude.
 
-    Every weight has a score, the sum over the steps of ``-weight × gradient``: it rises when training makes
-    the weight larger in magnitude and falls when it makes it smaller. The gradient is that of mask × weight, so
-    that pruned weights are scored too and may return. The lowest scores are pruned.
+    Every weight has a score, which is trained with it: its gradient is ``weight × gradient``, the gradient being that
+    of mask × weight. So the score rises while training makes the weight larger in magnitude, falls while it
+    makes it smaller, and is known for pruned weights too, which may return. The lowest scores are pruned. As in
+    the authors' code the scores have an Adam of their own, whose rate falls to 0 at the end of training; only
+    the order of the scores counts, so that the rate's size does not matter.
 
     The word embeddings are pruned by magnitude: words that the task never shows have no gradient, hence no score.
     (Sanh et al. do not prune them at all; here the budget must be that of the other conditions.)
@@ -40,37 +42,47 @@ class MovementPruning(MagnitudePruning):
 
     References
     ----------
-    Sanh, Wolf & Rush 2020, "Movement Pruning", Sec. 3 and 4 (the hard variant, with one threshold a matrix).
+    Sanh, Wolf & Rush 2020, "Movement Pruning" (the hard variant, with one threshold a matrix).
     """
 
     def __init__(self, sparsity, *, begin=0, end=0, initial=0.0, frequency=10):
         super().__init__(sparsity, begin=begin, end=end, initial=initial, frequency=frequency)
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
-        words = encoder_of(model).get_input_embeddings().weight if hasattr(encoder_of(model), "get_input_embeddings") else None
-        self.scores = {}
+        encoder = encoder_of(model)
+        words = encoder.get_input_embeddings().weight if hasattr(encoder, "get_input_embeddings") else None
+        self.scores = {name: torch.zeros_like(weight, requires_grad=True) for name, weight in prunable_parameters(model).items() if weight is not words}
+        self._optimizer = torch.optim.Adam(self.scores.values(), lr=1.0)
         super().on_train_begin(args, state, control, model=model, **kwargs)
-        for name, weight in self.weights.items():
-            if weight is not words:
-                self.scores.setdefault(name, torch.zeros_like(self.dense[name]))
 
     def importance(self):
         # shifted so that the lowest score has the smallest magnitude
-        return {name: (self.scores[name].double() - self.scores[name].min()) if name in self.scores else dense
-                for name, dense in self.dense.items()}
+        scores = {name: score.detach().double() for name, score in self.scores.items()}
+        return self.dense | {name: score - score.min() for name, score in scores.items()}
 
     def masked_gradient(self, name, gradient):
         if name in self.scores:
-            self.scores[name].addcmul_(gradient, self.dense[name], value=-1)
+            score, change = self.scores[name], gradient * self.dense[name]
+            score.grad = change if score.grad is None else score.grad + change
         return super().masked_gradient(name, gradient)
 
-    def _state(self):
-        return super()._state() | {f"score.{name}": score for name, score in self.scores.items()}
+    def on_optimizer_step(self, args, state, control, **kwargs):
+        super().on_optimizer_step(args, state, control, **kwargs)
+        self._optimizer.param_groups[0]["lr"] = 1 - state.global_step / state.max_steps
+        self._optimizer.step()
+        self._optimizer.zero_grad()
 
+    def _state(self):
+        moments = {f"{key}.{name}": value for name, score in self.scores.items() for key, value in self._optimizer.state[score].items()}
+        return super()._state() | {f"score.{name}": score.detach() for name, score in self.scores.items()} | moments
+
+    @torch.no_grad()
     def _load(self, path):
         super()._load(path)
         saved = load_file(path)
-        self.scores = {name: saved[f"score.{name}"].to(self.dense[name].device) for name in self.weights if f"score.{name}" in saved}
+        for name, score in self.scores.items():
+            score.copy_(saved[f"score.{name}"])
+            self._optimizer.state[score] = {key: saved[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
 
 
 def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_dir, **options):
@@ -108,8 +120,8 @@ def fine_tuned(condition, sparsity, model, tokenizer, train, *, epochs, output_d
     Parameters
     ----------
     epochs : tuple of int
-        Before and after pruning. Gradual pruning begins after the first epoch and ends where one-shot pruning
-        would take place. The lottery takes as many in each round, and in the last training, as there are after pruning.
+        Before and after pruning. Gradual pruning begins after the first epoch of both together and ends after three
+        quarters. The lottery takes as many in each round, and in the last training, as there are after pruning.
     frequency : int
         Steps between recomputations of the masks, where pruning is gradual.
     """
@@ -117,7 +129,7 @@ def fine_tuned(condition, sparsity, model, tokenizer, train, *, epochs, output_d
     steps = -(-len(train) // options["batch_size"])
     if condition in ("movement", "magnitude_downstream"):
         kind = MovementPruning if condition == "movement" else MagnitudePruning
-        pruning = kind(sparsity, begin=steps, end=before * steps, frequency=frequency)
+        pruning = kind(sparsity, begin=steps, end=3 * (before + after) * steps // 4, frequency=frequency)
         fine_tune(model, tokenizer, train, epochs=before + after, output_dir=output_dir, pruning=pruning, **options)
         return model
     if condition == "lottery":

@@ -6,7 +6,10 @@ last hidden states out.
 
 import contextlib
 import copy
+import importlib.metadata
 import importlib.util
+import json
+import platform
 import time
 import warnings
 
@@ -16,10 +19,13 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertModel, set_seed
 
+from . import profiles
 from .pruning import encoder_of, magnitude_mask, prunable_parameters
 from .storage import SHAPES
 from .structure import shrink, structured_masks
 from .training import quiet
+
+COSTS = profiles.ASSETS / "cost"
 
 
 class SparseLinear(nn.Module):
@@ -179,6 +185,9 @@ def smaller(model, sparsity):
 def in_turns(calls, ids, repeats=9):
     """Time callables in turns, so that a disturbance of the machine hits all of them alike.
 
+    Each turn calls twice and times the second: the first finds the caches, and perhaps the cores, still busy with the
+    engine before it.
+
     Parameters
     ----------
     calls : dict of str to callable
@@ -186,7 +195,7 @@ def in_turns(calls, ids, repeats=9):
     ids : torch.Tensor
         Token ids, int64, (sentences, tokens).
     repeats : int
-        Timed rounds, after one that is not timed.
+        Timed rounds.
 
     Returns
     -------
@@ -195,16 +204,13 @@ def in_turns(calls, ids, repeats=9):
         absolute difference from the first one's output; NaN where that has another shape or device.
     """
     times, outputs = {name: [] for name in calls}, {}
-    for turn in range(repeats + 1):
+    for _ in range(repeats):
         for name, call in calls.items():
+            outputs[name] = call(ids).float().cpu()
             began = time.perf_counter()
-            result = call(ids)
-            if result.is_cuda:
+            if call(ids).is_cuda:
                 torch.cuda.synchronize()
-            if turn:
-                times[name].append(1000 * (time.perf_counter() - began))
-            else:
-                outputs[name] = result.float().cpu()
+            times[name].append(1000 * (time.perf_counter() - began))
     wanted = next(iter(outputs.values()))
     rows = []
     for name, values in times.items():
@@ -296,3 +302,41 @@ def products(sparsity=0.9, shape=(3072, 768), tokens=(1, 32, 1024)):
                 moved += 4 * n * sum(shape)
                 rows.append((engine, n, 2 * kept * n / moved, 2 * kept * n / seconds / 1e9, 1000 * seconds))
     return pd.DataFrame(rows, columns=["engine", "tokens", "intensity", "gflops", "ms"])
+
+
+def machine():
+    """Provenance of a timing: as `helpers.profiles.provenance`, with processor, threads and optional packages."""
+    try:
+        names = [line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    except OSError:  # not Linux
+        names = []
+    versions = {package: importlib.metadata.version(package) for package in ("zstandard", "openvino", "torchao") if importlib.util.find_spec(package)}
+    note = profiles.provenance()
+    return note | {"processor": names[0] if names else platform.processor() or "unknown", "threads": torch.get_num_threads(),
+                   "versions": note["versions"] | versions}
+
+
+def shipped(name):
+    """The costs measured by ``benchmarks/sparsity.py`` that ship with the course.
+
+    Parameters
+    ----------
+    name : {"bytes", "milliseconds"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from `engine_times`.
+    """
+    path = COSTS / f"{name}.csv"
+    if not path.is_file():
+        raise ValueError(f"no shipped costs {name!r}; there are {', '.join(sorted(p.stem for p in COSTS.glob('*.csv')))}")
+    return pd.read_csv(path)
+
+
+def shipped_note():
+    """One sentence on where the shipped costs were measured."""
+    note = json.loads((COSTS / "machine.json").read_text())
+    versions = ", ".join(f"{package} {version}" for package, version in note["versions"].items() if package in ("torch", "openvino", "torchao", "zstandard"))
+    return (f"Shipped figures: {note['processor']}, {note['threads']} threads, {note['tokens']} tokens a sentence, median of {note['repeats']} rounds; "
+            f"{versions}; {note['date']}. Made by: {note['command']}")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from transformers import BertModel
 
-from helpers import pruning, speed, structure
+from helpers import pruning, speed, storage, structure
 
 
 @pytest.fixture
@@ -100,3 +100,38 @@ def test_intensity_by_hand():
     assert table.intensity["dense", 2] == pytest.approx(2 * kept * 2 / (4 * 128 + 4 * 2 * 24))
     assert table.intensity["CSR", 1] == pytest.approx(2 * kept / (8 * kept + 4 * 8 + 4 * 24))
     assert isinstance(table, pd.DataFrame) and (table.gflops > 0).all()
+
+
+def costs():
+    sizes = pd.DataFrame([("m", f, s, 100 * b) for f, a, k in (("dense", 1, 0), ("csr", 0, 2), ("bitmask", 0.03, 1), ("zstd", 0.2, 1), ("half", 0.5, 0), ("int8", 0.25, 0))
+                          for s in (0.0, 0.9) for b in [a + k * (1 - s)]], columns=["model", "format", "sparsity", "bytes"])
+    times = pd.DataFrame([("m", s, e, b, t) for b in (1, 32) for e, points in (("dense", (8, 8)), ("CSR", (16, 4)), ("int8", (4, 4)), ("smaller", (4, 1)))
+                          for s, t in zip((0.5, 0.9), points)], columns=["model", "sparsity", "engine", "batch", "ms"])
+    return sizes, times
+
+
+def test_advice_follows_from_the_costs():
+    table = speed.advice("m", *costs(), free=0.6, whole=0.7)
+    assert "bit mask" in table.loc["download size", "do this"] and table.loc["download size", "gain"] == f"{4 / 0.525:.1f} times smaller"
+    assert table.loc["download size", "and pruning alone"].startswith("bitmask: 2.3")
+    assert table.loc["memory while it runs", "gain"].startswith("4.0 times")
+    assert table.loc["CPU latency, 1 sentence", "do this"] == "cut out 70% of the heads and neurons"
+    assert table.loc["CPU latency, 32 sentences", "gain"] == f"{8 / 2.5:.1f} times as fast"
+    assert "CSR at 60%: 0.62" in table.loc["CPU latency, 1 sentence", "and pruning alone"]
+    none = speed.advice("m", *costs(), free=0.0, whole=0.0)
+    assert none.loc["download size", "do this"] == "round to int8"
+    assert none.loc["CPU latency, 1 sentence", "do this"] == "int8"
+    assert "not measured" in none.loc["CPU latency, 1 sentence", "and pruning alone"] and "more" in none.loc["memory while it runs", "and pruning alone"]
+
+
+def test_the_shipped_costs_are_whole_and_correct():
+    sizes, times = speed.shipped("bytes"), speed.shipped("milliseconds")
+    assert set(sizes.model) == {"pocket", *storage.SHAPES} and set(times.model) == set(storage.SHAPES)
+    assert set(sizes.format) == set(storage.FORMATS) and (sizes.groupby(["model", "format"]).size() == 11).all()
+    assert {"dense", "CSR", "int8", "smaller", "OpenVINO", "OpenVINO, sparse weights", "torchao int8"} == set(times.engine)
+    assert (times.low <= times.ms).all() and (times.ms <= times.high).all()
+    exact = times.engine.isin(["dense", "CSR", "OpenVINO", "OpenVINO, sparse weights"])
+    assert (times[exact].difference < 1e-3).all() and (times[times.engine == "int8"].difference < 0.5).all()
+    assert "threads" in speed.shipped_note() and "benchmarks/sparsity.py" in speed.shipped_note()
+    with pytest.raises(ValueError, match="bytes, milliseconds"):
+        speed.shipped("joules")

@@ -67,3 +67,11 @@ def test_masks_of_single_weights_cut_nothing_out(model):
 def test_sparsity_out_of_range_is_refused(model):
     with pytest.raises(ValueError, match="for 50 percent pass 0.5"):
         structure.structured_masks(model, 50)
+
+
+def test_models_built_otherwise_are_refused():
+    from transformers import DistilBertConfig, DistilBertModel
+
+    other = DistilBertModel(DistilBertConfig(vocab_size=60, dim=16, n_layers=1, n_heads=2, hidden_dim=32))
+    with pytest.raises(ValueError, match="DistilBertModel.*RoBERTa"):
+        structure.structured_masks(other, 0.5)

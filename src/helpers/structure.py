@@ -41,9 +41,17 @@ def structured_masks(model, sparsity):
     -------
     dict of str to torch.Tensor
         For the matrices of `layer_matrices`, True = kept.
+
+    Raises
+    ------
+    ValueError
+        If the model's layers are built otherwise.
     """
     check_sparsity(sparsity)
     weights = layer_matrices(model)
+    if not any(name.endswith("attention.self.query.weight") for name in weights):
+        raise ValueError(f"the layers of {type(model).__name__} are not built like BERT's: they have no attention.self.query. "
+                         "Heads and neurons can be cut out of BERT, RoBERTa, ELECTRA and the like.")
     size = encoder_of(model).config.hidden_size // encoder_of(model).config.num_attention_heads
     masks = {}
     for prefix in dict.fromkeys(name.split(".attention.")[0] for name in weights if ".attention." in name):

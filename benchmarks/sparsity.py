@@ -21,6 +21,7 @@ TIMED = {"BERT-tiny": (0.25, 0.5, 0.7, 0.8, 0.9, 0.95), "MiniLM-L6": (0.25, 0.5,
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 parser.add_argument("--out", default="costs", help="folder for bytes.csv, milliseconds.csv and machine.json; default: costs")
 parser.add_argument("--shapes", nargs="+", choices=["pocket", *storage.SHAPES], default=["pocket", *storage.SHAPES])
+parser.add_argument("--sparsities", nargs="+", type=float, help="at which to time; default: some from 0.25 to 0.95, two for BERT-base")
 parser.add_argument("--tokens", type=int, default=32, help="a sentence; default: 32")
 parser.add_argument("--repeats", type=int, default=7, help="timed rounds, less than half as many for BERT-base; default: 7")
 parser.add_argument("--what", nargs="+", choices=["bytes", "milliseconds"], default=["bytes", "milliseconds"])
@@ -56,7 +57,7 @@ for what, shape in (bar := tqdm(work)):
     if what == "bytes":
         keep(what, pocket_sizes() if shape == "pocket" else storage.shape_sizes(shape, SPARSITIES))
     else:
-        keep(what, speed.engine_times(shape, TIMED[shape], tokens=options.tokens,
+        keep(what, speed.engine_times(shape, options.sparsities or TIMED[shape], tokens=options.tokens,
                                       repeats=max(1, options.repeats * 3 // 7) if shape == "BERT-base" else options.repeats))
 command = "python benchmarks/sparsity.py " + " ".join(sys.argv[1:])
 note = speed.machine() | {"tokens": options.tokens, "roofs": {name: round(value, 1) for name, value in speed.roofs().items()}}

@@ -21,9 +21,9 @@ CONDITION_STYLE = {
     "majority": ((0.6, 0.6, 0.6), "_", "majority label"),
     "movement": (_COLORS[4], "P", "movement, in fine-tuning"),
     "magnitude_downstream": (_COLORS[5], "p", "magnitude, in fine-tuning"),
-    "lottery": (_COLORS[8], "*", "lottery ticket, rewound"),
-    "structured": (_COLORS[6], "h", "whole heads and neurons"),
-    "single": (_COLORS[9], "d", "single weights of the layers"),
+    "lottery": ((0.6, 0.55, 0.0), "*", "lottery ticket, rewound"),
+    "structured": ((0.45, 0.2, 0.6), "h", "whole heads and neurons"),
+    "single": ((0.0, 0.5, 0.55), "d", "single weights of the layers"),
 }
 FORMAT_STYLE = {
     "dense": ((0.35, 0.35, 0.35), "D", "dense, 32 bits"), "csr": (_COLORS[3], "X", "CSR"), "bitmask": (_COLORS[0], "o", "bit mask + values"),
@@ -31,8 +31,8 @@ FORMAT_STYLE = {
 }
 ENGINE_STYLE = {
     "dense": ((0.35, 0.35, 0.35), "D", "dense (PyTorch)"), "CSR": (_COLORS[3], "X", "CSR (torch.sparse)"), "int8": (_COLORS[4], "P", "int8 (PyTorch)"),
-    "smaller": (_COLORS[6], "h", "heads and neurons cut out"), "OpenVINO": (_COLORS[2], "^", "OpenVINO"),
-    "OpenVINO, sparse weights": (_COLORS[9], "v", "OpenVINO, sparse weights"), "torchao int8": (_COLORS[8], "*", "int8 (torchao)"),
+    "smaller": ((0.45, 0.2, 0.6), "h", "heads and neurons cut out"), "OpenVINO": (_COLORS[2], "^", "OpenVINO"),
+    "OpenVINO, sparse weights": (_COLORS[1], "v", "OpenVINO, sparse weights"), "torchao int8": ((0.6, 0.55, 0.0), "*", "int8 (torchao)"),
 }
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
                 "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
@@ -274,7 +274,7 @@ def roofline(points, roofs, ax=None):
     ax = ax or plt.gca()
     x = np.logspace(-2, 3, 100)
     ax.plot(x, np.minimum(roofs["gbytes"] * x, roofs["gflops"]), color="black", linewidth=1.5)
-    ax.annotate("memory: {:.0f} GB/s".format(roofs["gbytes"]), (0.013, 0.013 * roofs["gbytes"] * 1.6), fontsize=9, rotation=33, rotation_mode="anchor")
+    ax.annotate("memory: {:.0f} GB/s".format(roofs["gbytes"]), (0.03, 0.03 * roofs["gbytes"]), xytext=(8, -10), textcoords="offset points", fontsize=9)
     ax.annotate("arithmetic: {:.0f} GFLOP/s".format(roofs["gflops"]), (900, roofs["gflops"] * 1.15), fontsize=9, ha="right")
     for engine, line in points.groupby("engine", sort=False):
         color, marker, label = ENGINE_STYLE[engine]

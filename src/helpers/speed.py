@@ -338,7 +338,7 @@ def shipped_note():
     """Where the shipped costs were measured, and how."""
     note, rounds = json.loads((COSTS / "machine.json").read_text()), shipped("milliseconds").repeats
     versions = ", ".join(f"{package} {version}" for package, version in note["versions"].items() if package in ("torch", "openvino", "torchao", "zstandard"))
-    return (f"Shipped figures: {note['processor']}, {note['threads']} threads, {note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
+    return (f"Shipped figures: {note['processor']}, threads: {note['threads']}, {note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
             f"{versions}; {note['date']}.\n" + "\n".join(f"  {command}" for command in note["commands"]))
 
 

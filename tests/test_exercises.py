@@ -32,8 +32,10 @@ def rank_mask(magnitude, count, shape):
 def test_the_solutions_are_right(capsys):
     assert exercises.check_magnitude_mask(solution("01_magnitude_pruning", "my_magnitude_mask"))
     assert exercises.check_cubic_schedule(solution("02_pruning_while_training", "cubic_schedule"))
+    assert exercises.check_csr_break_even(solution("08_what_sparsity_buys", "csr_break_even"))
+    assert exercises.check_bitmask_bytes(solution("08_what_sparsity_buys", "bitmask_bytes"))
     assert exercises.check_first_loss(solution("09_your_own_experiment", "first_loss"))
-    assert capsys.readouterr().out.count("✔") == 3
+    assert capsys.readouterr().out.count("✔") == 5
 
 
 @pytest.mark.parametrize("wrong, message", [
@@ -58,6 +60,32 @@ def test_wrong_masks_are_told_what_is_wrong(wrong, message, capsys):
 ])
 def test_wrong_schedules_are_told_what_is_wrong(wrong, message, capsys):
     assert not exercises.check_cubic_schedule(wrong)
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (lambda columns: None, "nothing there yet"),
+    (lambda columns: 0.5, "row ends"),
+    (lambda columns: 50 + 50 / columns, "percent"),
+    (lambda columns: 0.5 - 0.5 / columns, "share that is kept"),
+    (lambda columns: 2 / 3 + 1 / (3 * columns), "8 bytes"),
+    (lambda columns: 0.9, "set 8"),
+])
+def test_wrong_break_even_points_are_told_what_is_wrong(wrong, message, capsys):
+    assert not exercises.check_csr_break_even(wrong)
+    assert message in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (lambda w: None, "nothing there yet"),
+    (lambda w: w.nothing, "AttributeError"),
+    (lambda w: 4 * int((w != 0).sum()) + w.numel(), "a bit is enough"),
+    (lambda w: 4 * int((w != 0).sum()), "mask itself is missing"),
+    (lambda w: 4 * int((w != 0).sum()) + w.numel() // 8, "the last one is begun"),
+    (lambda w: 4 * w.numel(), "4 bytes for each kept value"),
+])
+def test_wrong_byte_counts_are_told_what_is_wrong(wrong, message, capsys):
+    assert not exercises.check_bitmask_bytes(wrong)
     assert message in capsys.readouterr().out
 
 

@@ -21,6 +21,7 @@ NAMES = [
     "05_glue_finetuning",
     "06_information_or_capacity",
     "07_before_or_after",
+    "08_what_sparsity_buys",
     "09_your_own_experiment",
 ]
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(work|root|home|tmp|Users)\b|\b[A-Z]:\\\\\w")

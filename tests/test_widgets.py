@@ -10,6 +10,11 @@ import torch
 from helpers import data, experiment, paper, profiles, pruning, training, widgets
 
 SENTENCE = "the happy fox eats the [MASK] ."
+# made up: a megabyte dense, whatever the model; CSR takes 10 ms a sentence at 50%, 2 at 90%
+SIZES = pd.DataFrame([(m, f, s, n * b) for n, m in ((1e6, "one"), (4e6, "two")) for f, a, k in (("dense", 1, 0), ("csr", 0, 2), ("bitmask", 0.03, 1), ("zstd", 0.1, 1), ("half", 0.5, 0), ("int8", 0.25, 0))
+                      for s in (0.0, 0.5, 0.9) for b in [a + k * (1 - s)]], columns=["model", "format", "sparsity", "bytes"])
+TIMES = pd.DataFrame([(m, s, e, b, b * t, b * t * 0.9, b * t * 1.1) for m in ("one", "two") for b in (1, 32) for e, points in (("dense", (6, 6)), ("CSR", (10, 2)), ("int8", (3, 3)))
+                      for s, t in zip((0.5, 0.9), points)], columns=["model", "sparsity", "engine", "batch", "ms", "low", "high"])
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,7 @@ def boxes(model):
         "bert_forgets": widgets.bert_forgets(model, data.load_tokenizer("pocket"), SENTENCE),
         "results_explorer": widgets.results_explorer({"one": table, "two": table.assign(value=table.value * 0.9)}, mine),
         "mask_overlap": widgets.mask_overlap(model, moved),
+        "cost_calculator": widgets.cost_calculator(SIZES, TIMES),
     }
 
 
@@ -48,7 +54,7 @@ def positions(control):
     return ["one lion [MASK] the hat .", "no gap here", "an unheard-of [MASK] ."]
 
 
-@pytest.mark.parametrize("name", ["threshold_explorer", "schedule_explorer", "bert_forgets", "results_explorer", "mask_overlap"])
+@pytest.mark.parametrize("name", ["threshold_explorer", "schedule_explorer", "bert_forgets", "results_explorer", "mask_overlap", "cost_calculator"])
 def test_every_control_moves_the_figure_or_the_sentence(boxes, name):
     box = boxes[name]
     if name == "bert_forgets":
@@ -180,3 +186,17 @@ def test_live_figure_of_regression_shows_the_correlation():
     assert "none yet" in box.readout.value
     box.add(pd.DataFrame([row]))
     assert "Pearson correlation" in box.readout.value and "<b>0.812</b>" in box.readout.value
+
+
+def test_cost_calculator_reads_between_the_measured_points(boxes):
+    box = boxes["cost_calculator"]
+    box.controls["sparsity"].value = 0.7
+    text = box.readout.value
+    assert "dense 1 MB" in text and "bit mask + values, 0.33 MB" in text and "3.0 times smaller" in text
+    assert "Dense takes 6 ms, CSR 6 ms" in text and "int8 (PyTorch), 3 ms" in text
+    box.controls["model"].value, box.controls["batch"].value, box.controls["sparsity"].value = "two", 32, 0.9
+    text = box.readout.value
+    assert "dense 4 MB" in text and "CSR 64 ms" in text and "CSR (torch.sparse), 64 ms" in text
+    box.controls["sparsity"].value = 0.2
+    assert "from 50% to 90% only" in box.readout.value
+    box.controls["model"].value, box.controls["batch"].value, box.controls["sparsity"].value = "one", 1, 0.7

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import sys
 
-from . import data, experiment, profiles
+from . import data, experiment, later, profiles
 from .experiment import CONDITIONS, plan
 from .store import RunStore
 from .workers import FailedTasks
@@ -16,7 +16,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m helpers.experiment", description="Carry out the runs of an experiment; the same command goes on where it was stopped.",
                                      formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--profile", default=None, help=f"one of {', '.join(profiles.PROFILES)}; default: PRUNING_PROFILE or tiny")
-    parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), metavar="C", help=f"of {', '.join(CONDITIONS)}")
+    parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), metavar="C",
+                        help=f"of {', '.join(CONDITIONS)}; of what came later {', '.join(later.CONDITIONS)}")
     parser.add_argument("--sparsities", nargs="+", type=float, metavar="S", help="fractions in [0, 1); default: the profile's")
     parser.add_argument("--tasks", nargs="+", metavar="T", help="GLUE tasks; default: the profile's")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="default: the profile's")

@@ -9,6 +9,7 @@ import torch
 
 from .pruning import magnitude_mask
 from .schedule import cubic_sparsity
+from .storage import break_even
 
 
 def _say(right, message):
@@ -72,6 +73,55 @@ def check_cubic_schedule(function):
                      "after the end": "after the ramp the sparsity stays where it is", "at the end": "the bracket is 0 there"}
             return _say(False, f"{name} (step {step} of 100, final sparsity 0.8) you get {float(value):.4f}, it should be {wanted:.4f}: {hints[name]}")
     return _say(True, "right: the schedule of Zhu and Gupta")
+
+
+def check_csr_break_even(function):
+    """Check a learner's ``csr_break_even(columns)``: the sparsity from which on CSR is smaller than dense."""
+    for columns in (768, 4):
+        value, error = _call(function, columns)
+        if error:
+            return _say(False, error)
+        if value is None:
+            return _say(False, "nothing there yet: return the sparsity at which both sizes are equal, as a fraction")
+        value, wanted = float(value), break_even("csr", columns)
+        if abs(value - wanted) < 1e-6:
+            continue
+        if abs(value - 0.5) < 1e-6:
+            return _say(False, f"nearly: you left out the row ends. A row of {columns} entries has one, 4 bytes, so it is {wanted:.4f}")
+        if abs(value - 100 * wanted) < 1e-4:
+            return _say(False, "right, but in percent; return a fraction")
+        if abs(value - (1 - wanted)) < 1e-6:
+            return _say(False, f"{value:.4f} is the share that is kept; the sparsity is the share that is pruned")
+        if abs(value - (2 / 3 + 1 / (3 * columns))) < 1e-6:
+            return _say(False, "that is for column indices of 8 bytes; ours have 4")
+        return _say(False, f"for {columns} columns you get {value:.4f}, it should be {wanted:.4f}: set 8·(1 − s) + 4/columns equal to 4")
+    return _say(True, "right: half of the weights, and a little more for the row ends")
+
+
+def check_bitmask_bytes(function):
+    """Check a learner's ``bitmask_bytes(weight)``: the bytes of its bit mask and its packed values."""
+    generator = torch.Generator().manual_seed(0)
+    for rows, columns, sparsity in ((8, 16, 0.5), (5, 7, 0.6), (3, 3, 0.0)):
+        weight = torch.randn(rows, columns, generator=generator)
+        weight = torch.where(magnitude_mask(weight, sparsity), weight, 0.0)
+        value, error = _call(function, weight.clone())
+        if error:
+            return _say(False, error)
+        if value is None:
+            return _say(False, "nothing there yet: return a number of bytes")
+        kept, entries = int((weight != 0).sum()), weight.numel()
+        wanted = 4 * kept + -(-entries // 8)
+        if int(value) == value == wanted:
+            continue
+        case = f"{rows} × {columns} with {kept} entries kept"
+        if value == 4 * kept + entries:
+            return _say(False, f"{case}: {value:g}, it should be {wanted}; you count a byte for each entry of the mask, a bit is enough")
+        if value == 4 * kept:
+            return _say(False, f"{case}: {value:g}, it should be {wanted}; the mask itself is missing")
+        if value == 4 * kept + entries // 8 or value == 4 * kept + entries / 8:
+            return _say(False, f"{case}: {value:g}, it should be {wanted}; {entries} bits do not fill whole bytes, the last one is begun")
+        return _say(False, f"{case}: {value:g}, it should be {wanted}: 4 bytes for each kept value, 1 bit for each entry")
+    return _say(True, "right, also where the bits do not fill whole bytes")
 
 
 def check_first_loss(function):

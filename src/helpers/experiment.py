@@ -19,7 +19,7 @@ from accelerate import PartialState
 from tqdm.auto import tqdm
 from transformers import AutoConfig, set_seed
 
-from . import data, profiles
+from . import data, later, profiles
 from .pruning import check_sparsity, load_masks, magnitude_masks, random_masks, save_masks
 from .store import COLUMNS, Busy, RunStore
 from .store import digest as _digest
@@ -45,7 +45,7 @@ class Run:
     Parameters
     ----------
     condition : str
-        One of `CONDITIONS`.
+        One of `CONDITIONS` or of `helpers.later.CONDITIONS`.
     task : str
         A GLUE task's name, such as "cola".
     sparsity : float
@@ -65,8 +65,8 @@ class Run:
     profile: profiles.Profile | None = None
 
     def __post_init__(self):
-        if self.condition not in CONDITIONS:
-            raise ValueError(f"unknown condition {self.condition!r}; choose from {', '.join(CONDITIONS)}")
+        if self.condition not in CONDITIONS | later.CONDITIONS:
+            raise ValueError(f"unknown condition {self.condition!r}; choose from {', '.join(CONDITIONS | later.CONDITIONS)}")
         if isinstance(self.profile, str):
             object.__setattr__(self, "profile", profiles.get(self.profile))
         object.__setattr__(self, "profile", self.profile or profiles.current())
@@ -111,7 +111,7 @@ def _pretraining_of(run):
     if run.condition in ("from_scratch", "majority"):
         return None
     kind = "random" if run.condition == "random" and run.sparsity else "gradual"
-    sparsity = 0.0 if run.condition in ("dense", "prune_downstream") else run.sparsity
+    sparsity = 0.0 if run.condition in ("dense", "prune_downstream", *later.CONDITIONS) else run.sparsity
     p = run.profile
     values = {f: getattr(p, f) for f in (
         "model", "text", "text_config", "max_length", "text_rows", "burn_in_steps", "mlm_steps", "ramp_steps", "frequency",
@@ -253,6 +253,9 @@ def _fine_tuned(config, folder, train, work, progress):
     options = dict(batch_size=profile.batch, learning_rate=config.learning_rate, seed=config.seed, progress=progress,
                    checkpoint_every=profile.checkpoint_every, **dict(profile.trainer + profile.fine_tuning))
     epochs = profile.epochs_for(condition, config.sparsity)
+    if condition in later.CONDITIONS:
+        return later.fine_tuned(condition, config.sparsity, model, tokenizer, train, output_dir=work, frequency=profile.frequency,
+                                epochs=profile.epochs_for("prune_downstream", config.sparsity), **options)
     if condition == "prune_downstream":
         before, after = epochs
         fine_tune(model, tokenizer, train, epochs=before, output_dir=work / "before", **options)

@@ -19,6 +19,20 @@ CONDITION_STYLE = {
     "dense": ((0.35, 0.35, 0.35), "D", "dense"),
     "from_scratch": ((0.35, 0.35, 0.35), "v", "from scratch"),
     "majority": ((0.6, 0.6, 0.6), "_", "majority label"),
+    "movement": (_COLORS[4], "P", "movement, in fine-tuning"),
+    "magnitude_downstream": (_COLORS[5], "p", "magnitude, in fine-tuning"),
+    "lottery": ((0.6, 0.55, 0.0), "*", "lottery ticket, rewound"),
+    "structured": ((0.45, 0.2, 0.6), "h", "whole heads and neurons"),
+    "single": ((0.0, 0.5, 0.55), "d", "single weights of the layers"),
+}
+FORMAT_STYLE = {
+    "dense": ((0.35, 0.35, 0.35), "D", "dense, 32 bits"), "csr": (_COLORS[3], "X", "CSR"), "bitmask": (_COLORS[0], "o", "bit mask + values"),
+    "zstd": (_COLORS[2], "^", "zstd"), "half": (_COLORS[1], "s", "half precision"), "int8": (_COLORS[4], "P", "int8"),
+}
+ENGINE_STYLE = {
+    "dense": ((0.35, 0.35, 0.35), "D", "dense (PyTorch)"), "CSR": (_COLORS[3], "X", "CSR (torch.sparse)"), "int8": (_COLORS[4], "P", "int8 (PyTorch)"),
+    "smaller": ((0.45, 0.2, 0.6), "h", "heads and neurons cut out"), "OpenVINO": (_COLORS[2], "^", "OpenVINO"),
+    "OpenVINO, sparse weights": (_COLORS[1], "v", "OpenVINO, sparse weights"), "torchao int8": ((0.6, 0.55, 0.0), "*", "int8 (torchao)"),
 }
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
                 "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
@@ -199,6 +213,80 @@ def loss_against_accuracy(rows, condition="info_deletion", ax=None):
     ax.set_xlabel(METRIC_LABEL["mlm_loss"])
     ax.set_ylabel(METRIC_LABEL["accuracy"])
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return ax
+
+
+def format_sizes(rows, ax=None, only=None):
+    """Bytes against sparsity, a line for each format, as a share of the dense size.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of one model: columns ``format``, ``sparsity``, ``bytes``.
+    ax : matplotlib.axes.Axes, optional
+    only : sequence of str, optional
+        Formats; default all.
+    """
+    ax = ax or plt.gca()
+    dense = rows[rows.format == "dense"].set_index("sparsity")["bytes"]
+    for form in only or FORMAT_STYLE:
+        line = rows[rows.format == form].sort_values("sparsity")
+        color, marker, label = FORMAT_STYLE[form]
+        ax.plot(100 * line.sparsity, 100 * line["bytes"] / dense.loc[line.sparsity].to_numpy(), color=color, marker=marker, markersize=5, label=label)
+    ax.set_ylabel("size (% of dense)")
+    ax.set_ylim(0)
+    ax.legend()
+    return sparsity_axis(ax)
+
+
+def engine_times(rows, batch, ax=None, only=None):
+    """Milliseconds against sparsity, a line for each engine, with the middle half of the rounds as a band.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of one model, from `helpers.speed.engine_times`.
+    batch : int
+    """
+    ax = ax or plt.gca()
+    for engine in only or ENGINE_STYLE:
+        line = rows[(rows.engine == engine) & (rows.batch == batch)].sort_values("sparsity")
+        if len(line):
+            color, marker, label = ENGINE_STYLE[engine]
+            ax.plot(100 * line.sparsity, line.ms, color=color, marker=marker, markersize=6, label=label)
+            ax.fill_between(100 * line.sparsity, line.low, line.high, color=color, alpha=0.15, linewidth=0)
+    ax.set_ylabel(f"milliseconds for {batch} sentence{'s' if batch > 1 else ''}")
+    ax.set_ylim(0)
+    ax.legend()
+    return sparsity_axis(ax)
+
+
+def roofline(points, roofs, ax=None):
+    """Useful operations a second against operations a byte, under the two roofs of the machine.
+
+    Parameters
+    ----------
+    points : pandas.DataFrame
+        From `helpers.speed.products`.
+    roofs : dict
+        From `helpers.speed.roofs`.
+    """
+    ax = ax or plt.gca()
+    x = np.logspace(-2, 3, 100)
+    ax.plot(x, np.minimum(roofs["gbytes"] * x, roofs["gflops"]), color="black", linewidth=1.5)
+    ax.annotate("memory: {:.0f} GB/s".format(roofs["gbytes"]), (0.03, 0.03 * roofs["gbytes"]), xytext=(8, -10), textcoords="offset points", fontsize=9)
+    ax.annotate("arithmetic: {:.0f} GFLOP/s".format(roofs["gflops"]), (900, roofs["gflops"] * 1.15), fontsize=9, ha="right")
+    for engine, line in points.groupby("engine", sort=False):
+        color, marker, label = ENGINE_STYLE[engine]
+        ax.plot(line.intensity, line.gflops, color=color, marker=marker, linestyle=":", markersize=8, label=label)
+        for _, point in line.iterrows():
+            ax.annotate(f"{point.tokens:.0f}", (point.intensity, point.gflops), xytext=(6, -11), textcoords="offset points", fontsize=8, color=color)
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    ax.set_ylim(top=4 * roofs["gflops"])
+    ax.set_xlabel("useful operations a byte moved")
+    ax.set_ylabel("useful operations, 10⁹ a second")
+    ax.legend(loc="lower right", title="numbers: tokens at once", title_fontsize="small")
     return ax
 
 

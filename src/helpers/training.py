@@ -92,6 +92,14 @@ class MagnitudePruning(TrainerCallback):
         """The scheduled sparsity at a step."""
         return cubic_sparsity(step, begin=self.begin, end=self.end, initial=self.initial, final=self.sparsity)
 
+    def importance(self):
+        """What the masks are computed from: the entries smallest in magnitude are pruned."""
+        return self.dense
+
+    def masked_gradient(self, name, gradient):
+        """The gradient that a weight gets, from the gradient of mask × weight."""
+        return gradient * self._factors[name]
+
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         self.weights = prunable_parameters(model)
         self.dense = {}
@@ -110,7 +118,7 @@ class MagnitudePruning(TrainerCallback):
             self.dense = {name: weight.detach().clone() for name, weight in self.weights.items()}
             self._set({name: torch.ones_like(weight, dtype=torch.bool) for name, weight in self.weights.items()})
         for name, weight in self.weights.items():
-            self._handles.append(weight.register_hook(lambda gradient, name=name: gradient * self._factors[name]))
+            self._handles.append(weight.register_hook(lambda gradient, name=name: self.masked_gradient(name, gradient)))
 
     def on_step_begin(self, args, state, control, **kwargs):
         step = state.global_step
@@ -118,7 +126,7 @@ class MagnitudePruning(TrainerCallback):
             return
         if step == self.end or (step - self.begin) % self.frequency == 0:
             sparsity = self.sparsity_at(step)
-            self._set(masks_for(self.dense, sparsity, self.scope))
+            self._set(masks_for(self.importance(), sparsity, self.scope))
             self.history.append((step, sparsity))
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs):
@@ -134,10 +142,8 @@ class MagnitudePruning(TrainerCallback):
     def on_save(self, args, state, control, **kwargs):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.dense and state.is_world_process_zero and folder.is_dir():
-            values = {f"dense.{name}": value for name, value in self.dense.items()}
-            masks = {f"mask.{name}": mask for name, mask in self.masks.items()}
             part = folder / f"{STATE_FILE}.part"
-            save_file(values | masks, part)
+            save_file(self._state(), part)
             os.replace(part, folder / STATE_FILE)
 
     def on_train_end(self, args, state, control, **kwargs):
@@ -159,6 +165,9 @@ class MagnitudePruning(TrainerCallback):
     def _mask(self):
         for name, weight in self.weights.items():
             torch.mul(self.dense.get(name, weight), self._factors[name], out=weight)
+
+    def _state(self):
+        return {f"dense.{name}": value for name, value in self.dense.items()} | {f"mask.{name}": mask for name, mask in self.masks.items()}
 
     def _load(self, path):
         if not path.is_file():

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from . import analysis, data, experiment, plots, pocket, profiles
 from .pruning import apply_masks, magnitude_mask, magnitude_masks, prunable_parameters, random_masks
 from .schedule import cubic_sparsity
+from .storage import EXACT
 
 DPI = 80
 
@@ -393,3 +394,45 @@ def experiment_form(profile, sources, store="runs", task=None, sparsities=(0.5, 
     box = ipywidgets.VBox([*controls.values(), button, readout, bars, figure])
     box.controls, box.button, box.figure, box.readout = controls, button, figure, readout
     return box
+
+
+def cost_calculator(sizes, times):
+    """Slide the sparsity: what a model then weighs in each format, and how long each engine takes.
+
+    Parameters
+    ----------
+    sizes : pandas.DataFrame
+        Columns ``model``, ``format``, ``sparsity``, ``bytes``, such as ``helpers.speed.shipped("bytes")``.
+    times : pandas.DataFrame
+        From `helpers.speed.engine_times`, or ``helpers.speed.shipped("milliseconds")``.
+    """
+    models = [model for model in sizes.model.unique() if model in set(times.model)]
+    batches = [(f"{batch} sentence{'s' if batch > 1 else ''} at once", int(batch)) for batch in sorted(times.batch.unique())]
+
+    def draw(figure, model, batch, sparsity):
+        size, time = sizes[sizes.model == model], times[(times.model == model) & (times.batch == batch)]
+        left, right = figure.subplots(1, 2)
+        plots.format_sizes(size, left)
+        plots.engine_times(time, batch, right)
+        for ax in (left, right):
+            ax.axvline(100 * sparsity, color="black", linewidth=1)
+            ax.set_xlim(0, 100)
+            ax.legend(fontsize=7)
+        here = {form: _at(line.sparsity, line["bytes"], sparsity) for form, line in size.groupby("format")}
+        exact = min((form for form in here if form in EXACT), key=here.get)
+        sentence = (f"{model} at {100 * sparsity:.0f}%: dense {here['dense'] / 1e6:.3g} MB. Smallest file that gives every weight back: "
+                    f"<b>{plots.FORMAT_STYLE[exact][2]}, {here[exact] / 1e6:.3g} MB</b> ({here['dense'] / here[exact]:.1f} times smaller); "
+                    f"int8, rounded and not pruned, {here['int8'] / 1e6:.3g} MB. ")
+        if not time.sparsity.min() <= sparsity <= time.sparsity.max():
+            return sentence + f"Times were measured from {100 * time.sparsity.min():.0f}% to {100 * time.sparsity.max():.0f}% only."
+        here = {engine: _at(line.sparsity, line.ms, sparsity) for engine, line in time.groupby("engine")}
+        fastest = min(here, key=here.get)
+        return sentence + (f"Dense takes {here['dense']:.3g} ms, CSR {here['CSR']:.3g} ms; fastest: <b>{plots.ENGINE_STYLE[fastest][2]}, {here[fastest]:.3g} ms</b>.")
+
+    return explorer(draw, {"model": _choice(models, "model"), "batch": _choice(batches, "batch"), "sparsity": sparsity_slider(0.7)}, size=(9.6, 3.8))
+
+
+def _at(x, y, value):
+    """A measured curve between its points."""
+    order = np.argsort(x)
+    return float(np.interp(value, np.asarray(x)[order], np.asarray(y)[order]))

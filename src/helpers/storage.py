@@ -59,7 +59,7 @@ def encode(weight, form):
         return {"values": weight.clone()}
     if form == "csr":
         ends = torch.cat([torch.zeros(1, dtype=torch.int64), kept.sum(1).cumsum(0)])
-        return {"values": weight[kept], "columns": kept.nonzero()[:, 1].int(), "ends": ends.int()}
+        return {"values": weight[kept], "columns": torch.arange(weight.shape[1], dtype=torch.int32).expand_as(kept)[kept], "ends": ends.int()}
     if form == "bitmask":
         return {"values": weight[kept], "mask": torch.from_numpy(np.packbits(kept.numpy()))}
     if form == "zstd":

@@ -13,7 +13,7 @@ from scipy.special import log_softmax
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
-from helpers import data, experiment, pocket, profiles, training
+from helpers import cli, data, experiment, pocket, profiles, training
 from helpers.experiment import Run, RunStore, run
 
 TASKS = tuple(data.COLUMNS)
@@ -200,7 +200,7 @@ def test_every_condition_takes_regression(profile, store, condition):
 
 def test_sweep_of_the_command_line_shows_regression(profile, store, monkeypatch, capsys):
     monkeypatch.setattr(experiment.profiles, "current", lambda: profile)
-    experiment.main(["--conditions", "majority", "--tasks", "stsb", "cola", "--seeds", "0", "--out", str(store.folder)])
+    cli.main(["--conditions", "majority", "--tasks", "stsb", "cola", "--seeds", "0", "--out", str(store.folder)])
     shown = capsys.readouterr().out
     assert "stsb" in shown and "Pearson" in shown
 

@@ -6,7 +6,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from .analysis import expected_difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
+from .analysis import difference, expected_difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
 from .data import NAMES
 
 _COLORS = sns.color_palette("colorblind")
@@ -321,6 +321,34 @@ def matrix_names(names):
         short.append(layer + kind)
     # other families have more matrices of a kind, and are told apart by their full names
     return short if len(set(short)) == len(short) else [name.removesuffix(".weight") for name in names]
+
+
+def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=None, ax=None):
+    """A condition's difference from dense against sparsity, a line for each source, with 95% intervals over seeds.
+
+    Parameters
+    ----------
+    sources : dict of str to pandas.DataFrame
+        Name of the source → tidy rows of one model; those without the condition are left out.
+    condition, metric : str
+    task : str, optional
+        Default: the mean over each source's tasks.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = ax or plt.gca()
+    scale = 100 if metric == "accuracy" else 1
+    for number, (source, rows) in enumerate(sources.items()):
+        line = difference(task_mean(rows[rows.task == task] if task else rows, metric), condition, "dense", 0.0)
+        if len(line):
+            x, color = [0, *(100 * line.sparsity)], _COLORS[number]
+            values = {end: np.append(0, scale * line[end]) for end in ("mean", "low", "high")}
+            ax.plot(x, values["mean"], color=color, marker="osD^vX"[number % 6], linestyle=_LINES[number % len(_LINES)], label=source)
+            ax.fill_between(x, values["low"], values["high"], color=color, alpha=0.12, linewidth=0)
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set_ylabel(RELATIVE_LABEL[metric])
+    ax.set_title(f"{CONDITION_STYLE[condition][2]}, {NAMES[task] if task else 'mean over tasks'}")
+    ax.legend()
+    return sparsity_axis(ax)
 
 
 def regime_map(sources, ax=None):

@@ -44,3 +44,66 @@ def test_the_note_tells_how_they_were_made():
     assert "315 runs" in note and "python -m helpers.experiment" in note
     with pytest.raises(ValueError, match="tiny"):
         experiment.reference("no such results")
+
+
+# Real models on real GLUE
+
+
+@pytest.mark.parametrize("name, tasks, sparsities", [
+    ("bert-tiny", {"cola", "sst2", "mrpc", "qnli", "mnli"}, {0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}),
+    ("minilm", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}),
+])
+def test_real_models_have_every_run_three_times(name, tasks, sparsities):
+    rows = experiment.reference(name)
+    runs = rows[rows.metric == "accuracy"]
+    assert set(runs.task) == tasks and (runs.groupby(["condition", "sparsity", "task"]).seed.apply(set) == {0, 1, 2}).all()
+    for task in tasks:
+        of_task = runs[runs.task == task].groupby("condition").sparsity.apply(set)
+        assert of_task["prune_pretrain"] >= sparsities and of_task["info_deletion"] >= sparsities
+        assert {"dense", "from_scratch", "majority"} <= set(of_task.index)
+        if name == "bert-tiny":
+            assert of_task["random"] == of_task["prune_downstream"] == {0.3, 0.5, 0.7, 0.9}
+
+
+@pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
+def test_the_notes_say_what_was_cut_down(name):
+    note = experiment.reference_note(name)
+    assert "partial" in note and "burned in" in note and "800 training" in note and "python -m helpers.experiment" in note
+    assert not experiment.reference(name).model.str.contains("google/", case=False).any()
+
+
+@pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
+def test_low_sparsities_cost_little_and_90_percent_takes_most_of_the_transfer(name):
+    rows = experiment.reference(name)
+    mean = analysis.task_mean(rows[rows.task == "sst2"]).groupby(["condition", "sparsity"])["value"].mean()
+    transfer = mean["dense", 0.0] - mean["from_scratch", 0.0]
+    assert transfer >= 0.1
+    assert mean["dense", 0.0] - mean["prune_pretrain", 0.3] <= 0.15 * transfer
+    assert mean["dense", 0.0] - mean["prune_pretrain", 0.9] >= 0.5 * transfer
+
+
+def test_the_map_shows_each_regime_where_the_rule_finds_it():
+    import matplotlib.pyplot as plt
+
+    from helpers import paper, plots
+
+    figure, ax = plt.subplots()
+    plots.regime_map({"ours": ROWS, "the paper's": paper.table1_rows()}, ax)
+    shown = {(round(text.xy[0]), text.xy[1]): text.get_text() for text in ax.texts}
+    plt.close(figure)
+    assert [shown[s, 1] for s in range(10, 100, 10)] == ["free"] * 4 + ["?", "del"] + ["del\n+ res"] * 3
+    assert {s for s, row in shown if row == 0} == {30, 50, 60, 70, 80, 90}
+
+
+def test_sources_are_drawn_against_their_own_dense_model():
+    import matplotlib.pyplot as plt
+
+    from helpers import paper, plots
+
+    figure, ax = plt.subplots()
+    plots.against_dense({"ours": ROWS, "the paper's": paper.table1_rows()}, "random", ax=ax)
+    lines = {line.get_label(): line for line in ax.get_lines()}
+    plt.close(figure)
+    assert lines["ours"].get_xdata().tolist() == [0, 50, 70, 90] and lines["ours"].get_ydata()[0] == 0
+    assert lines["ours"].get_ydata()[1] == pytest.approx(100 * (ACCURACY["random", 0.5] - ACCURACY["dense", 0.0]))
+    assert lines["the paper's"].get_ydata()[-1] == pytest.approx(65.7 - 87.2, abs=0.1)

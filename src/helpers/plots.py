@@ -382,13 +382,15 @@ def regime_map(sources, ax=None):
 
 
 def regimes_figure(path):
-    """The figure of the README: the regimes of the pocket BERT beside the paper's."""
+    """The figure of the README: the regimes of the pocket BERT and of a real model beside the paper's."""
     from . import experiment, paper
 
     use_style()
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.4), layout="constrained")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(16, 4.4), layout="constrained")
     curves({"pocket BERT": experiment.reference("tiny")}, ax=left)
     left.set_title("Pocket BERT: mean over five tasks, three seeds, 95% intervals")
+    curves({"MiniLM-L6": experiment.reference("minilm")}, task="sst2", ax=middle)
+    middle.set_title("MiniLM-L6: SST-2, 800 training rows, three seeds")
     curves({"BERT-Base (paper)": paper.table1_rows()}, ax=right)
     right.set_title("BERT-Base: the paper's Table 1, one run a point")
     figure.savefig(path, dpi=100)

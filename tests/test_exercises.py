@@ -1,101 +1,86 @@
-"""Each solution in the notebooks passes its check, and typical wrong answers get a message of their own."""
+"""Each solution passes its check, each typical wrong answer gets a message of its own, and the notebooks have both as they are."""
 
-import re
+import importlib
+import pkgutil
 from pathlib import Path
 
 import nbformat
 import pytest
-import torch
+import wrong_answers
 
 from helpers import exercises
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]*.ipynb"))
+EXERCISES = exercises.exercises()
+WRONG = {}
+for module in pkgutil.iter_modules(wrong_answers.__path__):
+    WRONG |= importlib.import_module(f"wrong_answers.{module.name}").WRONG
+each_exercise = pytest.mark.parametrize("name", sorted(EXERCISES))
 
 
-def solution(notebook, name):
-    """The function `name` from a folded solution in a notebook."""
-    for cell in nbformat.read(NOTEBOOKS / f"{notebook}.ipynb", as_version=4).cells:
-        for code in re.findall(r"```python\n(.*?)```", cell.source, re.DOTALL):
-            if f"def {name}(" in code:
-                scope = {"torch": torch}
-                exec(code, scope)
-                return scope[name]
-    raise AssertionError(f"{notebook} has no solution of {name}")
+def answer(name, function, capsys):
+    """What the check gives back and says of a function."""
+    function.__name__ = name
+    given = exercises.check(function)
+    return given, capsys.readouterr().out
 
 
-def rank_mask(magnitude, count, shape):
-    mask = torch.ones(magnitude.numel(), dtype=torch.bool)
-    mask[magnitude.argsort()[:count]] = False
-    return mask.view(shape)
+def compiled(name, source):
+    scope = vars(importlib.import_module(EXERCISES[name].solution.__module__)).copy()
+    exec(source, scope)
+    return scope[name]
 
 
-def test_the_solutions_are_right(capsys):
-    assert exercises.check_magnitude_mask(solution("01_magnitude_pruning", "my_magnitude_mask"))
-    assert exercises.check_cubic_schedule(solution("02_pruning_while_training", "cubic_schedule"))
-    assert exercises.check_csr_break_even(solution("08_what_sparsity_buys", "csr_break_even"))
-    assert exercises.check_bitmask_bytes(solution("08_what_sparsity_buys", "bitmask_bytes"))
-    assert exercises.check_first_loss(solution("09_your_own_experiment", "first_loss"))
-    assert capsys.readouterr().out.count("✔") == 5
+def test_every_exercise_has_wrong_answers():
+    assert set(WRONG) == set(EXERCISES)
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda w, s: None, "nothing there yet"),
-    (lambda w, s: 1 / 0, "ZeroDivisionError"),
-    (lambda w, s: rank_mask(w.abs().flatten(), 3, (6,)), "shape"),
-    (lambda w, s: ~rank_mask(w.abs().flatten(), round(w.numel() * s), w.shape), "wrong way round"),
-    (lambda w, s: rank_mask(w.flatten(), round(w.numel() * s), w.shape), "signed"),
-    (lambda w, s: w.abs() >= w.abs().flatten().sort().values[round(w.numel() * s) - 1], "> or >="),
-    (lambda w, s: rank_mask(w.abs().flatten(), 3, w.shape), "prunes 3 entries"),
-])
-def test_wrong_masks_are_told_what_is_wrong(wrong, message, capsys):
-    assert not exercises.check_magnitude_mask(wrong)
-    assert message in capsys.readouterr().out
+@each_exercise
+def test_the_solution_is_right_and_used(name, capsys):
+    function = compiled(name, EXERCISES[name].answer)
+    given, said = answer(name, function, capsys)
+    assert given is function and said.startswith("✔"), said
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda t, end, final: None, "nothing there yet"),
-    (lambda t, end, final: final * min(t, end) / end, "cubed"),
-    (lambda t, end, final: final * (1 - min(t, end) / end) ** 3, "at the start"),
-    (lambda t, end, final: final - final * (1 - t / end) ** 3, "after the end"),
-])
-def test_wrong_schedules_are_told_what_is_wrong(wrong, message, capsys):
-    assert not exercises.check_cubic_schedule(wrong)
-    assert message in capsys.readouterr().out
+@each_exercise
+def test_an_empty_answer_is_told_what_to_do(name, capsys):
+    given, said = answer(name, compiled(name, EXERCISES[name].stub), capsys)
+    assert given is EXERCISES[name].solution and said.startswith("○"), said
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda columns: None, "nothing there yet"),
-    (lambda columns: 0.5, "row ends"),
-    (lambda columns: 50 + 50 / columns, "percent"),
-    (lambda columns: 0.5 - 0.5 / columns, "share that is kept"),
-    (lambda columns: 2 / 3 + 1 / (3 * columns), "8 bytes"),
-    (lambda columns: 0.9, "set 8"),
-])
-def test_wrong_break_even_points_are_told_what_is_wrong(wrong, message, capsys):
-    assert not exercises.check_csr_break_even(wrong)
-    assert message in capsys.readouterr().out
+@each_exercise
+def test_a_failing_answer_does_not_stop_the_notebook(name, capsys):
+    given, said = answer(name, lambda *arguments: 1 / 0, capsys)
+    assert given is EXERCISES[name].solution and "ZeroDivisionError" in said
+    given, said = answer(name, lambda *arguments: "nonsense", capsys)
+    assert given is EXERCISES[name].solution and said.startswith("✘"), said
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda w: None, "nothing there yet"),
-    (lambda w: w.nothing, "AttributeError"),
-    (lambda w: 4 * int((w != 0).sum()) + w.numel(), "a bit is enough"),
-    (lambda w: 4 * int((w != 0).sum()), "mask itself is missing"),
-    (lambda w: 4 * int((w != 0).sum()) + w.numel() // 8, "the last one is begun"),
-    (lambda w: 4 * w.numel(), "4 bytes for each kept value"),
-])
-def test_wrong_byte_counts_are_told_what_is_wrong(wrong, message, capsys):
-    assert not exercises.check_bitmask_bytes(wrong)
-    assert message in capsys.readouterr().out
+@each_exercise
+def test_wrong_answers_are_told_apart(name, capsys):
+    messages = []
+    for fragment, function in WRONG[name].items():
+        given, said = answer(name, function, capsys)
+        assert given is EXERCISES[name].solution and said.startswith("✘") and fragment in said, f"{fragment!r} is not in {said!r}"
+        messages.append(said)
+    assert len(set(messages)) == len(messages) >= 3
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda lost, limit: None, "nothing there yet"),
-    (lambda lost, limit: lost.nothing, "AttributeError"),
-    (lambda lost, limit: lost[lost >= limit].index.min(), "exactly 3 is not more"),
-    (lambda lost, limit: next((s for s, value in lost.items() if value > limit), None), "should be 0.8"),
-    (lambda lost, limit: lost[lost > limit].index.min(), "return None"),
-])
-def test_wrong_first_losses_are_told_what_is_wrong(wrong, message, capsys):
-    assert not exercises.check_first_loss(wrong)
-    assert message in capsys.readouterr().out
+def test_notebooks_have_the_stubs_and_solutions_of_the_modules():
+    names = []
+    for path in NOTEBOOKS:
+        notebook = nbformat.read(path, as_version=4)
+        before = nbformat.writes(notebook)
+        found = exercises.synchronise(notebook)
+        assert nbformat.writes(notebook) == before, f"{path.name} differs; run python -m helpers.exercises"
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        for name in found:
+            assert EXERCISES[name].solution.__module__ == f"helpers.exercises.{path.stem[3:]}"
+            assert f"```python\ndef {name}(" in text, f"{path.name} has no folded solution of {name}"
+        names += found
+    assert sorted(names) == sorted(EXERCISES)
+
+
+def test_a_name_that_is_no_exercise_is_an_error():
+    with pytest.raises(ValueError, match="no exercise is called 'nothing'; there are .*magnitude_mask"):
+        answer("nothing", lambda: None, None)

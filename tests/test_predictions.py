@@ -1,0 +1,47 @@
+"""A prediction counts once it is committed to, is drawn where it lies, and is set beside the outcome in words."""
+
+import ipywidgets
+import pytest
+from matplotlib.figure import Figure
+
+from helpers import predictions
+
+
+def test_nothing_is_drawn_or_claimed_before_it_is_committed():
+    guess = predictions.number("How much?")
+    ax = Figure().subplots()
+    guess.draw(ax)
+    assert guess.value is None and not ax.lines
+    assert guess.against(9.5) == "It is 9.5%. (You have not committed to a prediction above.)"
+
+
+@pytest.mark.parametrize("axis, coordinates", [("y", "get_ydata"), ("x", "get_xdata")])
+def test_the_button_commits_to_what_the_slider_shows(axis, coordinates):
+    guess = predictions.number("How much?")
+    guess.control.value = 40
+    guess.button.click()
+    ax = Figure().subplots()
+    guess.draw(ax, axis)
+    (line,) = ax.lines
+    assert guess.value == 40 and list(getattr(line, coordinates)()) == [40, 40]
+    assert "40%" in line.get_label() and "40%" in guess.readout.value
+    assert guess.against(9.5) == "You said 40%; it is 9.5%, 30.5% less."
+
+
+def test_one_may_commit_again_but_not_outside_the_range():
+    guess = predictions.number("How many?", 0, 5, 0.5, "nats")
+    guess.commit(2.5)
+    guess.commit(1)
+    assert guess.against(3.0) == "You said 1 nats; it is 3 nats, 2 nats more."
+    guess.commit(9)
+    assert guess.value == 5  # the slider's end
+
+
+def test_a_choice_is_one_of_those_offered():
+    guess = predictions.choice("Which?", ["early", "late"])
+    with pytest.raises(ipywidgets.widgets.trait_types.traitlets.TraitError):
+        guess.commit("never")
+    guess.button.click()
+    assert guess.value is None and "Choose" in guess.readout.value
+    guess.commit("early")
+    assert guess.against("early") == "You said early; so it is." and guess.against("late") == "You said early; it is late."

@@ -129,9 +129,8 @@ def pretrain(run, store, progress=False):
     info : dict
         With ``mlm_loss`` on held-out text.
     """
-    kind, sparsity, seed, values = _pretraining_of(run)
+    kind, sparsity, seed, _ = _pretraining_of(run)
     profile = run.profile
-    key = f"{kind}-{sparsity:g}-{seed}-{_digest(values)}"
 
     def make(folder, work):
         began = time.perf_counter()
@@ -151,7 +150,18 @@ def pretrain(run, store, progress=False):
         save_masks(pruning.masks, folder / "masks.safetensors")
         return {"kind": kind, "sparsity": sparsity, "seed": seed, "mlm_loss": loss, "wall_seconds": round(time.perf_counter() - began, 2)}
 
-    return store.checkpoint(key, make)
+    return store.checkpoint(_checkpoint_key(run), make)
+
+
+def _checkpoint_key(run):
+    kind, sparsity, seed, values = _pretraining_of(run)
+    return f"{kind}-{sparsity:g}-{seed}-{_digest(values)}"
+
+
+def _burn_in_key(run):
+    """The same for all that start from one checkpoint, however it is pruned."""
+    values = {name: value for name, value in _pretraining_of(run)[3].items() if name not in ("mlm_steps", "ramp_steps", "frequency")}
+    return f"burn-in-{_digest(values)}"
 
 
 def _train_mlm(model, tokenizer, profile, **options):
@@ -166,7 +176,6 @@ def _start(run, store, progress):
     profile = run.profile
     if not profile.burn_in_steps:
         return profiles.locate(profile.model)
-    values = {name: value for name, value in _pretraining_of(run)[3].items() if name not in ("mlm_steps", "ramp_steps", "frequency")}
 
     def make(folder, work):
         tokenizer = data.load_tokenizer(profile.model)
@@ -177,7 +186,7 @@ def _start(run, store, progress):
         tokenizer.save_pretrained(folder)
         return {"mlm_loss": mlm_loss(model, tokenizer, data.load_text(profile, "validation"), mlm_probability=profile.mlm_probability)}
 
-    return str(store.checkpoint(f"burn-in-{_digest(values)}", make)[0])
+    return str(store.checkpoint(_burn_in_key(run), make)[0])
 
 
 def run(config, store=None, progress=False):
@@ -333,12 +342,11 @@ def _tasks(runs, folder):
         return [name]
 
     for r in runs:
-        needs = _pretraining_of(r)
-        if needs is not None:
-            kind, sparsity, seed, values = needs
-            first = add(f"burn-in-{_digest(values)}", _only_prepare, r) if r.profile.burn_in_steps or r.profile.text != profiles.POCKET else []
-            needs = add(f"{kind}-{sparsity:g}-{seed}-{_digest(values)}", _only_pretrain, r, first)
-        add(r.key, _only_run, r, needs or [])
+        needs = []
+        if _pretraining_of(r) is not None:
+            first = add(_burn_in_key(r), _only_prepare, r) if r.profile.burn_in_steps or r.profile.text != profiles.POCKET else []
+            needs = add(_checkpoint_key(r), _only_pretrain, r, first)
+        add(r.key, _only_run, r, needs)
     return list(tasks.values())
 
 

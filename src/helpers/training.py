@@ -368,7 +368,7 @@ def _train(trainer, output_dir):
     if trainer.args.process_index:  # else all processes that train together would drop out the same units
         torch.manual_seed(trainer.args.seed + trainer.args.process_index)
     try:
-        with warnings_off():
+        with warnings_off(), quiet():
             trainer.train(resume_from_checkpoint=last)
     finally:
         for callback in pruning:

@@ -40,6 +40,7 @@ WRONG = {
         "for 2 of them, such as bert.encoder.layer.0.intermediate": lambda name: but(name, "intermediate"),
     },
     "count_prunable": {
+        "Return a pair": lambda c: weights(c),
         "pooler's matrix is missing": lambda c: (matrices(c) - 1, weights(c, pooler=0)),
         "word embeddings are missing": lambda c: (matrices(c) - 1, weights(c, embeddings=0)),
         "outside the layers": lambda c: (matrices(c) - 2, weights(c, pooler=0, embeddings=0)),

@@ -59,6 +59,7 @@ WRONG = {
         "cancel": lambda w, x, s: half((w * x.mean(dim=0)).abs(), s),
         "half of each row": lambda w, x, s: torch.stack([half((row * x.norm(dim=0)).abs(), s) for row in w]),
         "RuntimeError": lambda w, x, s: half((w * x.norm(dim=1)).abs(), s),
+        "root of the sum of squares": lambda w, x, s: half((w * x.abs().mean(dim=0)).abs(), s),
         "entries are pruned, 24 should be": lambda w, x, s: (w * x.norm(dim=0)).abs() > (w * x.norm(dim=0)).abs().mean(),
     },
     "global_masks": {

@@ -58,7 +58,10 @@ def _check_count_prunable(function):
 
     for config, model in ((BertConfig(), "BERT-Base"), (BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=20), "a small BERT")):
         layers, hidden, wide, words = config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.vocab_size
-        matrices, weights = function(config)
+        answer = function(config)
+        if not isinstance(answer, (tuple, list)) or len(answer) != 2:
+            raise Wrong(f"Return a pair, the number of matrices and that of weights; you return {answer!r}.")
+        matrices, weights = answer
         wanted = 6 * layers + 2, layers * (4 * hidden**2 + 2 * hidden * wide) + hidden**2 + words * hidden
         said = {
             hidden**2: "The pooler's matrix is missing, hidden × hidden",

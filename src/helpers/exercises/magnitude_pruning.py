@@ -100,6 +100,10 @@ def _check_input_mask(function):
         raise Wrong(f"{zeros} of {weight.numel()} entries are pruned, {weight.numel() // 2} should be.")
     if differ:
         raise Wrong(f"The number of pruned entries is right, but {differ} entries of the mask are not: the score of entry (i, j) is |w_ij| times the norm of inputs[:, j].")
+    larger, inputs = torch.randn(40, 30, generator=generator), torch.randn(200, 30, generator=generator) ** 3
+    differ = int((function(larger.clone(), inputs.clone(), 0.5).bool() != pruning.magnitude_mask(larger * inputs.norm(dim=0), 0.5)).sum())
+    if differ:
+        raise Wrong(f"Right on the small matrix, but on a 40 × 30 one {differ} entries of the mask are not. Is it the norm that you take, the root of the sum of squares?")
     return "Small weights on large features are kept."
 
 

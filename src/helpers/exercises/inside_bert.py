@@ -56,7 +56,8 @@ def is_prunable(name):
 def _check_count_prunable(function):
     from transformers import BertConfig
 
-    for config, model in ((BertConfig(), "BERT-Base"), (BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=20), "a small BERT")):
+    small = BertConfig(vocab_size=50, hidden_size=8, num_hidden_layers=3, num_attention_heads=2, intermediate_size=20)
+    for config, model in ((BertConfig(), "BERT-Base"), (small, "a small BERT")):
         layers, hidden, wide, words = config.num_hidden_layers, config.hidden_size, config.intermediate_size, config.vocab_size
         answer = function(config)
         if not isinstance(answer, (tuple, list)) or len(answer) != 2:
@@ -76,11 +77,14 @@ def _check_count_prunable(function):
         if difference in said:
             raise Wrong(f"{said[difference]} ({weights:,} weights for {model}, it should be {wanted[1]:,}).")
         if difference and wide != 4 * hidden and difference == layers * 2 * hidden * (wide - 4 * hidden):
-            raise Wrong(f"Right for BERT-Base, whose feed-forward layers are 4 × hidden wide; in general ask config.intermediate_size, here {wide} and not {4 * hidden}.")
+            raise Wrong("Right for BERT-Base, whose feed-forward layers are 4 × hidden wide; in general ask config.intermediate_size, "
+                        f"here {wide} and not {4 * hidden}.")
         if difference:
-            raise Wrong(f"You find {weights:,} weights in {model}, it should be {wanted[1]:,}: for each layer 4 matrices hidden × hidden and 2 of hidden × intermediate, then pooler and word embeddings.")
+            raise Wrong(f"You find {weights:,} weights in {model}, it should be {wanted[1]:,}: for each layer 4 matrices hidden × hidden and 2 of "
+                        "hidden × intermediate, then pooler and word embeddings.")
         if matrices != wanted[0]:
-            raise Wrong(f"The weights are right, but they lie in {wanted[0]} matrices, 6 in each of {layers} layers and 2 outside; you say {matrices}.")
+            raise Wrong(f"The weights are right, but they lie in {wanted[0]} matrices, 6 in each of {layers} layers and 2 outside; "
+                        f"you say {matrices}.")
     return "No model had to be loaded for it."
 
 
@@ -112,15 +116,20 @@ def _check_head_sparsity(function):
         (1 - right, "That is the share that is kept; asked is the share that is pruned, where the mask is False."),
         (100 * right, "The numbers are right, but in percent; return fractions."),
         (pruned(rows(query), rows(key), rows(value)), "The attention output is missing: its columns read what the head gives."),
-        (pruned(rows(query), rows(key), rows(value), rows(output)), "Of the attention output you take rows. A head's results are its inputs, and inputs lie in columns."),
-        (pruned(columns(query), columns(key), columns(value), columns(output)), "Of query, key and value you take columns. A head's queries are outputs of the matrix, and outputs lie in rows."),
-        (pruned(columns(query), columns(key), columns(value), rows(output)), "Rows and columns are exchanged: a head has rows of query, key and value, and columns of the attention output."),
-        (pruned(every(query), every(key), every(value), every(output.T)), f"You give head 0 every {heads}rd row. Its rows lie together: the first {hidden // heads}."),
+        (pruned(rows(query), rows(key), rows(value), rows(output)),
+         "Of the attention output you take rows. A head's results are its inputs, and inputs lie in columns."),
+        (pruned(columns(query), columns(key), columns(value), columns(output)),
+         "Of query, key and value you take columns. A head's queries are outputs of the matrix, and outputs lie in rows."),
+        (pruned(columns(query), columns(key), columns(value), rows(output)),
+         "Rows and columns are exchanged: a head has rows of query, key and value, and columns of the attention output."),
+        (pruned(every(query), every(key), every(value), every(output.T)),
+         f"You give head 0 every {heads}rd row. Its rows lie together: the first {hidden // heads}."),
     ):
         if near(wrong):
             raise Wrong(message)
     if not near(right):
-        raise Wrong(f"For masks of {hidden} × {hidden} and {heads} heads you get {[round(float(s), 3) for s in shares]}, it should be {[round(float(s), 3) for s in right]}.")
+        raise Wrong(f"For masks of {hidden} × {hidden} and {heads} heads you get {[round(float(s), 3) for s in shares]}, it should be "
+                    f"{[round(float(s), 3) for s in right]}.")
     return "Rows of three matrices, columns of the fourth."
 
 

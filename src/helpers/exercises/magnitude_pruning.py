@@ -20,7 +20,8 @@ def _check_magnitude_mask(function):
     if zeros != 3:
         raise Wrong(f"{zeros} of 6 entries are pruned, 3 should be. Look at which side of the threshold the threshold itself falls (> or >=).")
     if (mask != right).any():
-        raise Wrong(f"The number of pruned entries is right, but not which: {weight[~mask].tolist()} are pruned, {weight[~right].tolist()} should be.")
+        raise Wrong(f"The number of pruned entries is right, but not which: {weight[~mask].tolist()} are pruned, "
+                    f"{weight[~right].tolist()} should be.")
     larger = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
     for sparsity in (0.0, 0.25, 0.9):
         mask = function(larger.clone(), sparsity)
@@ -59,7 +60,8 @@ def _check_kept_norm(function):
         if abs(value - wrong) < 1e-4:
             raise Wrong(f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get {value:.4g}. {message}")
     if abs(value - 0.8) > 1e-4:
-        raise Wrong(f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get {value:.4g}; it should be (4² + 2²) / (4² + 2² + 1² + 2²) = 0.8.")
+        raise Wrong(f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get {value:.4g}; "
+                    "it should be (4² + 2²) / (4² + 2² + 1² + 2²) = 0.8.")
     larger = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
     mask = pruning.magnitude_mask(larger, 0.5)
     value, wanted = float(function(larger.clone(), mask)), float((larger * mask).square().sum() / larger.square().sum())
@@ -88,10 +90,13 @@ def _check_input_mask(function):
     lower_half = lambda scores: scores > scores.flatten().sort().values[weight.numel() // 2 - 1]
     for wrong, message in (
         (~right, "Exactly the wrong way round: True stands for kept, and the small scores are pruned."),
-        (pruning.magnitude_mask(weight, 0.5), "That is the mask by magnitude alone. Multiply each |w| with the norm of the feature that it reads, the weight's column."),
+        (pruning.magnitude_mask(weight, 0.5),
+         "That is the mask by magnitude alone. Multiply each |w| with the norm of the feature that it reads, the weight's column."),
         (lower_half(weight * sizes), "The scores are signed. Take absolute values of the weights first."),
-        (pruning.magnitude_mask(weight * inputs.mean(dim=0), 0.5), "You scale by the mean of each feature, in which positive and negative inputs cancel. Take its norm."),
-        (torch.stack([pruning.magnitude_mask(row * sizes, 0.5) for row in weight]), "The scores are right, but you prune half of each row. Here half of the whole matrix goes."),
+        (pruning.magnitude_mask(weight * inputs.mean(dim=0), 0.5),
+         "You scale by the mean of each feature, in which positive and negative inputs cancel. Take its norm."),
+        (torch.stack([pruning.magnitude_mask(row * sizes, 0.5) for row in weight]),
+         "The scores are right, but you prune half of each row. Here half of the whole matrix goes."),
     ):
         if (mask == wrong).all():
             raise Wrong(message)
@@ -99,11 +104,13 @@ def _check_input_mask(function):
     if zeros != weight.numel() // 2:
         raise Wrong(f"{zeros} of {weight.numel()} entries are pruned, {weight.numel() // 2} should be.")
     if differ:
-        raise Wrong(f"The number of pruned entries is right, but {differ} entries of the mask are not: the score of entry (i, j) is |w_ij| times the norm of inputs[:, j].")
+        raise Wrong(f"The number of pruned entries is right, but {differ} entries of the mask are not: the score of entry (i, j) is |w_ij| times "
+                    "the norm of inputs[:, j].")
     larger, inputs = torch.randn(40, 30, generator=generator), torch.randn(200, 30, generator=generator) ** 3
     differ = int((function(larger.clone(), inputs.clone(), 0.5).bool() != pruning.magnitude_mask(larger * inputs.norm(dim=0), 0.5)).sum())
     if differ:
-        raise Wrong(f"Right on the small matrix, but on a 40 × 30 one {differ} entries of the mask are not. Is it the norm that you take, the root of the sum of squares?")
+        raise Wrong(f"Right on the small matrix, but on a 40 × 30 one {differ} entries of the mask are not. Is it the norm that you take, the "
+                    "root of the sum of squares?")
     return "Small weights on large features are kept."
 
 
@@ -131,21 +138,24 @@ def _equal(masks, others):
 def _check_global_masks(function):
     narrow, wide = torch.tensor([[0.02, -0.05, 0.1, -0.4]]), torch.tensor([[-0.35, 0.5, -0.6, 0.7], [0.8, -0.9, 1.0, -1.1]])
     generator = torch.Generator().manual_seed(0)
-    larger = {name: scale * torch.randn(shape, generator=generator) for name, scale, shape in (("first", 1.0, (20, 30)), ("second", 0.3, (8, 5)), ("third", 2.0, (7, 7)))}
+    larger = {"first": torch.randn(20, 30, generator=generator), "second": 0.3 * torch.randn(8, 5, generator=generator),
+              "third": 2 * torch.randn(7, 7, generator=generator)}
     for weights, sparsity in (({"narrow": narrow, "wide": wide}, 0.5), (larger, 0.7)):
         masks = function({name: weight.clone() for name, weight in weights.items()}, sparsity)
         if not isinstance(masks, dict) or masks.keys() != weights.keys():
-            raise Wrong(f"Return a dict with a mask for each of {', '.join(weights)}, got {list(masks) if isinstance(masks, dict) else type(masks).__name__}.")
+            raise Wrong(f"Return a dict with a mask for each of {', '.join(weights)}, got "
+                        f"{list(masks) if isinstance(masks, dict) else type(masks).__name__}.")
         for name, weight in weights.items():
             if masks[name].shape != weight.shape:
                 raise Wrong(f"The mask of '{name}' must have its weight's shape {tuple(weight.shape)}, got {tuple(masks[name].shape)}.")
         right, apart = pruning.masks_for(weights, sparsity, "global"), pruning.masks_for(weights, sparsity)
         if _equal(masks, apart):
-            raise Wrong(f"Each matrix is pruned to {100 * sparsity:.0f}%: that is one threshold for each. Sort the magnitudes of all matrices together.")
+            raise Wrong(f"Each matrix is pruned to {100 * sparsity:.0f}%: that is one threshold for each. Put all magnitudes into one order.")
         total = sum(weight.numel() for weight in weights.values())
         zeros, wanted = sum(int((~mask.bool()).sum()) for mask in masks.values()), round(total * sparsity)
         if _equal(masks, _averaged(weights, sparsity)):
-            raise Wrong(f"You average the matrices' thresholds; that prunes {zeros} of {total} entries, not {wanted}. Put all magnitudes into one order.")
+            raise Wrong(f"You average the matrices' thresholds; that prunes {zeros} of {total} entries, not {wanted}. "
+                        "Put all magnitudes into one order.")
         if _equal(masks, {name: ~mask for name, mask in right.items()}):
             raise Wrong("Exactly the wrong way round: True stands for kept, and the small magnitudes are pruned.")
         signed = torch.cat([weight.flatten() for weight in weights.values()]).sort().values[wanted - 1]
@@ -155,7 +165,8 @@ def _check_global_masks(function):
             raise Wrong(f"{zeros} of all {total} entries are pruned, {wanted} should be, together and not in each matrix.")
         if not _equal(masks, right):
             counts = {name: (int((~masks[name].bool()).sum()), int((~right[name]).sum())) for name in weights}
-            raise Wrong("The total is right, but not where: " + ", ".join(f"'{name}' loses {here} instead of {there} entries" for name, (here, there) in counts.items()) + ".")
+            told = ", ".join(f"'{name}' loses {here} instead of {there} entries" for name, (here, there) in counts.items())
+            raise Wrong(f"The total is right, but not where: {told}.")
     return "One threshold for all matrices, the total exact."
 
 
@@ -188,7 +199,8 @@ def _check_expected_difference(function):
     for sparsity in (0.6, 0.0, 0.9):
         value, wanted = float(function(sparsity)), 2 * sparsity * (1 - sparsity)
         if abs(value - wanted) > 1e-6:
-            raise Wrong(f"At {100 * sparsity:.0f}% sparsity you get {value:.4g}, it should be {wanted:.4g}: the chance that one of two independent masks prunes an entry and the other does not.")
+            raise Wrong(f"At {100 * sparsity:.0f}% sparsity you get {value:.4g}, it should be {wanted:.4g}: the chance that one of two "
+                        "independent masks prunes an entry and the other does not.")
     return "Largest at 50%, and nothing at 0%."
 
 

@@ -25,7 +25,7 @@ def test_the_button_commits_to_what_the_slider_shows(axis, coordinates):
     (line,) = ax.lines
     assert guess.value == 40 and list(getattr(line, coordinates)()) == [40, 40]
     assert "40%" in line.get_label() and "40%" in guess.readout.value
-    assert guess.against(9.5) == "You said 40%; it is 9.5%, 30.5% less."
+    assert guess.against(9.5) == "You said 40%; it is 9.5%, 30.5 points less."
 
 
 def test_one_may_commit_again_but_not_outside_the_range():

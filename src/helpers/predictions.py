@@ -2,7 +2,7 @@
 
 import ipywidgets
 
-COLOUR = "#d55e00"  # vermilion: no condition in the figures has it
+COLOUR = "black"  # no condition in the figures has it
 
 
 class Prediction(ipywidgets.VBox):
@@ -67,7 +67,8 @@ class Prediction(ipywidgets.VBox):
             return f"It is {self._said(outcome)}. (You have not committed to a prediction above.)"
         if isinstance(outcome, str):
             return f"You said {self.value}; {'so it is' if self.value == outcome else f'it is {outcome}'}."
-        return f"You said {self._said(self.value)}; it is {self._said(outcome)}, {self._said(round(abs(outcome - self.value), 6))} {'more' if outcome > self.value else 'less'}."
+        difference = f"{abs(outcome - self.value):.6g} {'points' if self.unit == '%' else self.unit}".rstrip()
+        return f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {'more' if outcome > self.value else 'less'}."
 
 
 def number(question, low=0, high=100, step=1, unit="%"):

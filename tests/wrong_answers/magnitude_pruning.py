@@ -2,11 +2,36 @@
 
 import torch
 
+from helpers import pruning
+
 
 def by_rank(values, count, shape):
     mask = torch.ones(values.numel(), dtype=torch.bool)
     mask[values.flatten().argsort()[:count]] = False
     return mask.view(shape)
+
+
+def half(scores, sparsity):
+    return by_rank(scores, round(scores.numel() * sparsity), scores.shape)
+
+
+def below_the_mean_threshold(weights, sparsity):
+    thresholds = [w.abs().flatten().kthvalue(round(w.numel() * sparsity)).values for w in weights.values()]
+    return {name: w.abs() > torch.stack(thresholds).mean() for name, w in weights.items()}
+
+
+def by_signed_values(weights, sparsity):
+    together = torch.cat([w.flatten() for w in weights.values()])
+    return {name: w > together.kthvalue(round(len(together) * sparsity)).values for name, w in weights.items()}
+
+
+def at_or_above_the_threshold(weights, sparsity):
+    together = torch.cat([w.abs().flatten() for w in weights.values()])
+    return {name: w.abs() >= together.kthvalue(round(len(together) * sparsity)).values for name, w in weights.items()}
+
+
+def relative_to_the_largest(weights, sparsity):
+    return pruning.masks_for({name: w / w.abs().max() for name, w in weights.items()}, sparsity, "global")
 
 
 WRONG = {
@@ -16,5 +41,44 @@ WRONG = {
         "signed": lambda w, s: by_rank(w, round(w.numel() * s), w.shape),
         "> or >=": lambda w, s: w.abs() >= w.abs().flatten().sort().values[round(w.numel() * s) - 1],
         "prunes 3 entries": lambda w, s: by_rank(w.abs(), 3, w.shape),
+    },
+    "kept_norm": {
+        "share that goes": lambda w, m: (w * ~m).square().sum() / w.square().sum(),
+        "in percent": lambda w, m: 100 * (w * m).square().sum() / w.square().sum(),
+        "divide it by": lambda w, m: (w * m).square().sum(),
+        "share of the entries": lambda w, m: m.float().mean(),
+        "You add up magnitudes": lambda w, m: (w * m).abs().sum() / w.abs().sum(),
+        "take no root": lambda w, m: (w * m).norm() / w.norm(),
+        "it should be (4²": lambda w, m: (w * m).sum() / w.sum(),
+    },
+    "input_mask": {
+        "the weight's shape": lambda w, x, s: half(w * x.norm(dim=0), s).flatten(),
+        "wrong way round": lambda w, x, s: ~half((w * x.norm(dim=0)).abs(), s),
+        "by magnitude alone": lambda w, x, s: half(w.abs(), s),
+        "scores are signed": lambda w, x, s: half(w * x.norm(dim=0), s),
+        "cancel": lambda w, x, s: half((w * x.mean(dim=0)).abs(), s),
+        "half of each row": lambda w, x, s: torch.stack([half((row * x.norm(dim=0)).abs(), s) for row in w]),
+        "RuntimeError": lambda w, x, s: half((w * x.norm(dim=1)).abs(), s),
+        "root of the sum of squares": lambda w, x, s: half((w * x.abs().mean(dim=0)).abs(), s),
+        "entries are pruned, 24 should be": lambda w, x, s: (w * x.norm(dim=0)).abs() > (w * x.norm(dim=0)).abs().mean(),
+    },
+    "global_masks": {
+        "a mask for each": lambda ws, s: torch.cat([half(w.abs(), s).flatten() for w in ws.values()]),
+        "its weight's shape": lambda ws, s: {name: mask.flatten() for name, mask in pruning.masks_for(ws, s, "global").items()},
+        "one threshold for each": lambda ws, s: {name: half(w.abs(), s) for name, w in ws.items()},
+        "average the matrices' thresholds": below_the_mean_threshold,
+        "wrong way round": lambda ws, s: {name: ~mask for name, mask in pruning.masks_for(ws, s, "global").items()},
+        "signed values": by_signed_values,
+        "5 of all 12": at_or_above_the_threshold,
+        "not where": relative_to_the_largest,
+    },
+    "expected_difference": {
+        "The other way round": lambda s: s * (1 - s),
+        "both prune; there": lambda s: s**2,
+        "at least one": lambda s: 1 - (1 - s) ** 2,
+        "in which they agree": lambda s: s**2 + (1 - s) ** 2,
+        "percent": lambda s: 200 * s * (1 - s),
+        "above 1": lambda s: 2 * s,
+        "it should be 0.48": lambda s: s,
     },
 }

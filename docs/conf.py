@@ -22,6 +22,7 @@ language = "en"
 extensions = ["myst_nb", "sphinxcontrib.bibtex"]
 root_doc = "README"  # sources are the whole repository, so that links work as they do on GitHub
 include_patterns = ["README.md", "docs/*.md", "notebooks/[0-9]*.ipynb"]
+exclude_patterns = [".*", "build", "src", "tests", "notebooks/runs"]  # not even looked at
 
 nb_execution_mode = "off"
 nb_merge_streams = True
@@ -40,7 +41,6 @@ html_additional_pages = {"index": "index.html"}
 templates_path = ["_templates"]
 html_copy_source = True  # for the button that downloads a notebook
 html_sourcelink_suffix = ""
-html_last_updated_fmt = None
 html_context = {"default_mode": "auto"}
 html_theme_options = {"show_navbar_depth": 1, "show_toc_level": 2, "use_fullscreen_button": False, "use_issues_button": False, "navbar_persistent": []}
 
@@ -55,10 +55,12 @@ notebooks/*
 ```{toctree}
 :caption: More
 :hidden:
+:glob:
 docs/protocol
 docs/scaling
 docs/teaching
 docs/bibliography
+docs/*
 ```
 """
 

@@ -44,23 +44,19 @@ html_sourcelink_suffix = ""
 html_context = {"default_mode": "auto"}
 html_theme_options = {"show_navbar_depth": 1, "show_toc_level": 2, "use_fullscreen_button": False, "use_issues_button": False, "navbar_persistent": []}
 
-CONTENTS = """
-```{toctree}
+DOCUMENTS = "\n".join(sorted((f"docs/{path.stem}" for path in DOCS.glob("*.md")), key=lambda name: ("bibliography" in name, name)))
+CONTENTS = f"""
+```{{toctree}}
 :caption: Notebooks
 :hidden:
 :glob:
 notebooks/*
 ```
 
-```{toctree}
+```{{toctree}}
 :caption: More
 :hidden:
-:glob:
-docs/protocol
-docs/scaling
-docs/teaching
-docs/bibliography
-docs/*
+{DOCUMENTS}
 ```
 """
 

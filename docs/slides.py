@@ -46,6 +46,12 @@ def _math(text, options):
 MARKDOWN = MarkdownIt().enable("table").use(dollarmath_plugin, renderer=_math)
 
 
+def render(text):
+    """HTML of Markdown; links to other notebooks lead to their slides, other local links are only text."""
+    rendered = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', MARKDOWN.render(text))
+    return re.sub(r'<a href="\.\./[^"]*">(.*?)</a>', r"\1", rendered, flags=re.DOTALL)
+
+
 @dataclass
 class Slide:
     """A slide: its heading as Markdown, the HTML below it, and what the speaker reads."""
@@ -127,12 +133,12 @@ def slides(notebook):
                     made.append(Slide(section, [f'<div class="table">{table}</div>'], kind="found"))
             continue
         for kind, source in blocks(cell.source):
-            rendered = MARKDOWN.render(source)
+            rendered = render(source)
             if kind == "heading":
                 section, lead = source.lstrip("# "), ""
                 made.append(Slide(section, kind="title" if source.startswith("# ") else "text"))
             elif source.startswith("**Think first.**"):
-                made.append(Slide("Think first", [MARKDOWN.render(source.removeprefix("**Think first.**"))], kind="think"))
+                made.append(Slide("Think first", [render(source.removeprefix("**Think first.**"))], kind="think"))
             elif source.startswith(("**References.**", "**Next:**")):
                 continue
             elif source.startswith("*Difficulty") and made[-1].kind == "text":

@@ -77,13 +77,13 @@ def blocks(text):
 
 
 def questions(source):
-    """What a cell asks the learner to predict: pairs of question and options, by `predictions.number` or `choice`."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("predictions.")]
+    """What a cell asks the learner to predict, by `predictions.number` or `choice`: question and options of each."""
     asked = []
-    for call in calls:
-        text = [node.value for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-        options = call.args[1].elts if len(call.args) > 1 and isinstance(call.args[1], (ast.List, ast.Tuple)) else []
-        asked.append(("".join(text), [option.value for option in options if isinstance(option, ast.Constant)]))
+    for call in ast.walk(ast.parse(source)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("predictions."):
+            words = [getattr(part, "value", "") for part in getattr(call.args[0], "values", [call.args[0]])]  # of a string or an f-string
+            options = getattr(call.args[1], "elts", []) if len(call.args) > 1 else []
+            asked.append(("".join(word if isinstance(word, str) else "…" for word in words), [option.value for option in options]))
     return asked
 
 
@@ -141,7 +141,9 @@ def slides(notebook):
                 made.append(Slide("Think first", [render(source.removeprefix("**Think first.**"))], kind="think"))
             elif source.startswith(("**References.**", "**Next:**")):
                 continue
-            elif source.startswith("*Difficulty") and made[-1].kind == "text":
+            elif source.startswith("*Difficulty"):
+                if made[-1].kind != "text" or made[-1].body:
+                    made.append(Slide(section if section.startswith("Your turn") else f"Your turn: {section}"))
                 made[-1].kind = "exercise"
                 made[-1].body.append(rendered)
             elif kind == "paragraph" and (made[-1].body or len(source) > LONGEST) and made[-1].kind != "exercise":

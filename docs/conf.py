@@ -15,6 +15,7 @@ from pybtex.database import parse_file
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
 from still import still  # noqa: E402
+from teaching import answers, read  # noqa: E402
 
 project = "Pruning BERT: what is lost, and why"
 author = "The authors of compressing-bert-course"
@@ -84,7 +85,11 @@ def cite(text):
 def prepare(app, docname, source):
     """A source as Sphinx is to see it."""
     if not docname.startswith("notebooks/"):
-        source[0] = cite(source[0]) + (CONTENTS if docname == root_doc else "")
+        source[0] = cite(source[0])
+        if docname == root_doc:
+            source[0] += CONTENTS
+        if docname == "docs/teaching":
+            source[0] += f"\n\n## The answers as the notebooks print them\n\n{answers(read())}\n"
         return
     notebook = still(nbformat.reads(source[0], as_version=4))
     for cell in notebook.cells:

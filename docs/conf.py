@@ -14,6 +14,7 @@ from pybtex.database import parse_file
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
+from slides import printed  # noqa: E402
 from still import still  # noqa: E402
 from teaching import answers, read  # noqa: E402
 
@@ -95,6 +96,8 @@ def prepare(app, docname, source):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = cite(cell.source)
+        else:  # what is printed below a figure describes it
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(printed(cell)[0]) or "A figure; the text around it says what it shows."}}
     source[0] = nbformat.writes(notebook)
 
 

@@ -87,13 +87,12 @@ def questions(source):
     return asked
 
 
-def printed(outputs):
-    """What a cell printed: the last lines, as many as are read from a slide, and all of them, as HTML."""
-    text = "".join("".join(output.text) for output in outputs if output.output_type == "stream" and output.name == "stdout")
+def printed(cell):
+    """What a cell printed: the last lines, as many as are read from a slide, and all of them."""
+    text = "".join("".join(output.text) for output in cell.get("outputs", []) if output.output_type == "stream" and output.name == "stdout")
     lines = [line for line in text.splitlines() if line]
     read = [line for line in lines if not line.lstrip().startswith("python -m")]  # nobody reads out a command
-    shown = [line for number, line in enumerate(read, 1) if number == len(read) or sum(map(len, read[number - 1:])) <= LONGEST]
-    return tuple("".join(f"<p>{html.escape(line)}</p>" for line in some) for some in (shown, lines))
+    return [line for number, line in enumerate(read, 1) if number == len(read) or sum(map(len, read[number - 1:])) <= LONGEST], lines
 
 
 def slides(notebook):
@@ -118,17 +117,16 @@ def slides(notebook):
             for question, options in questions(cell.source):
                 choices = "<ul>" + "".join(f"<li>{option}</li>" for option in options) + "</ul>" if options else ""
                 made.append(Slide("Predict first", [f"<p>{question}</p>", choices], kind="think"))
-            outputs = cell.get("outputs", [])
-            said, all_said = printed(outputs)
-            for output in outputs:
+            said, all_said = printed(cell)
+            paragraphs = lambda lines: "".join(f"<p>{html.escape(line)}</p>" for line in lines)
+            for output in cell.get("outputs", []):
                 picture, table = (output.get("data", {}).get(kind) for kind in ("image/png", "text/html"))
                 if picture:
-                    alt = html.escape(re.sub(r"<[^>]*>", " ", said).strip(), quote=True)
                     if not (made[-1].kind == "text" and made[-1].heading == section and len(made[-1].body) < 2 and len("".join(made[-1].body)) < LONGEST / 2):
                         made.append(Slide(section))  # else it goes below the one short paragraph of its section
                     made[-1].kind = "figure"
-                    made[-1].body += [f'<img class="r-stretch" src="data:image/png;base64,{picture.strip()}" alt="{alt}">', f'<div class="said">{said}</div>']
-                    made[-1].notes.append(all_said if all_said != said else "")
+                    made[-1].body += [f'<img class="r-stretch" src="data:image/png;base64,{picture.strip()}" alt="{html.escape(" ".join(said))}">', f'<div class="said">{paragraphs(said)}</div>']
+                    made[-1].notes.append(paragraphs(all_said) if all_said != said else "")
                 elif table and re.search("scoreboard|What we found", section):
                     made.append(Slide(section, [f'<div class="table">{table}</div>'], kind="found"))
             continue

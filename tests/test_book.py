@@ -169,7 +169,7 @@ def test_the_book_holds_all_of_a_notebook(book, path):
     pictures = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
     shown = [load for load in page.loads if "_images/" in load]
     assert len(shown) >= len({output.data["image/png"] for output in pictures})
-    assert "widget-view" not in html
+    assert "widget-view" not in html and 'alt="../_images' not in html
     for identifier in set(re.findall(r"\]\(https://arxiv\.org/abs/([\d.]+)\)", text)):
         assert re.search(rf'abs/{re.escape(identifier)}"[^\[]*\[<a class="reference internal" href="\.\./docs/bibliography\.html#', html), identifier
 

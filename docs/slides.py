@@ -18,7 +18,9 @@ from pathlib import Path
 import nbformat
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
+from still import VIEW, widget_state
 
+PREDICT = "<b>Predict first.</b>"
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
@@ -76,14 +78,31 @@ def blocks(text):
     return [(token.type.removesuffix("_open"), "\n".join(lines[slice(*token.map)]).strip()) for token in MARKDOWN.parse(text) if token.level == 0 and token.map]
 
 
-def questions(source):
-    """What a cell asks the learner to predict, by `predictions.number` or `choice`: question and options of each."""
+def questions(cell, state):
+    """What a cell asks the learner to predict, by `predictions.number` or `choice`.
+
+    Parameters
+    ----------
+    cell : nbformat.NotebookNode
+    state : dict
+        The state of the notebook's widgets: it has the question as it was shown. Without it the source is read.
+
+    Returns
+    -------
+    list of (str, list of str)
+        Question and options of each.
+    """
     asked = []
-    for call in ast.walk(ast.parse(source)):
+    for output in cell.get("outputs", []):
+        box = state.get(output.get("data", {}).get(VIEW, {}).get("model_id"), {"state": {}})["state"]
+        parts = [state[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])]
+        if parts and str(parts[0].get("value")).startswith(PREDICT):
+            asked.append((parts[0]["value"].removeprefix(PREDICT).strip(), parts[1].get("_options_labels", [])))
+    for call in [] if asked else ast.walk(ast.parse(cell.source)):
         if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("predictions."):
             words = [getattr(part, "value", "") for part in getattr(call.args[0], "values", [call.args[0]])]  # of a string or an f-string
             options = getattr(call.args[1], "elts", []) if len(call.args) > 1 else []
-            asked.append(("".join(word if isinstance(word, str) else "…" for word in words), [option.value for option in options]))
+            asked.append(("".join(word if isinstance(word, str) else "…" for word in words), [getattr(option, "value", "…") for option in options]))
     return asked
 
 
@@ -107,14 +126,14 @@ def slides(notebook):
     -------
     list of Slide
     """
-    made, section, lead = [], "", ""
+    made, section, lead, state = [], "", "", widget_state(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             if made[-1].kind == "exercise":
                 stub = cell.source.partition("exercises.check(")[0].rpartition("\n\n\n")[0]
                 made[-1].body.append(f"<pre><code>{html.escape(stub)}</code></pre>" if stub else "")
                 made[-1].kind = "exercise closed"  # what follows is not its text any more
-            for question, options in questions(cell.source):
+            for question, options in questions(cell, state):
                 choices = "<ul>" + "".join(f"<li>{option}</li>" for option in options) + "</ul>" if options else ""
                 made.append(Slide("Predict first", [f"<p>{question}</p>", choices], kind="think"))
             said, all_said = printed(cell)

@@ -6,6 +6,11 @@ VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyt
 RICH = ("text/html", "image/png", "image/svg+xml", "text/markdown")
 
 
+def widget_state(notebook):
+    """The models of a notebook's widgets, by their id, as they were saved."""
+    return notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
+
+
 def still(notebook):
     """Replace each widget in the outputs of a notebook, in place, and drop the state of the widgets.
 
@@ -21,7 +26,8 @@ def still(notebook):
     nbformat.NotebookNode
         The same notebook.
     """
-    state = notebook.metadata.pop("widgets", {}).get(STATE, {}).get("state", {})
+    state = widget_state(notebook)
+    notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             view = output.get("data", {}).pop(VIEW, None)

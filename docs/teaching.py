@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 from slides import blocks, questions
+from still import widget_state
 
 DOCS = Path(__file__).parent
 NOTEBOOKS = sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb"))
@@ -85,7 +86,7 @@ def answers(notebooks):
                 asked += [[source.removeprefix("**Think first.** "), "", False, ""] for _, source in blocks(cell.source) if source.startswith("**Think first.**")]
                 continue
             variable = re.match(r"(\w+) = predictions\.", cell.source)
-            asked += [[question, variable[1] if variable else "", False, ""] for question, _ in questions(cell.source)]
+            asked += [[question, variable[1] if variable else "", False, ""] for question, _ in questions(cell, widget_state(notebook))]
             said = _said(cell)
             for one in asked:
                 _, name, _, answer = one

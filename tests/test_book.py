@@ -210,6 +210,18 @@ def test_slides_follow_from_the_notebook_by_the_rule(docs):
 
 
 @needs_extra
+def test_questions_are_taken_as_they_were_shown(docs):
+    from slides import questions
+
+    cell = nbformat.v4.new_code_cell('guess = predictions.choice(f"At {s}%: which?", OPTIONS)', outputs=[nbformat.v4.new_output(
+        "execute_result", {"application/vnd.jupyter.widget-view+json": {"model_id": "box"}})])
+    state = {"box": {"state": {"children": ["IPY_MODEL_text", "IPY_MODEL_choice"]}}, "text": {"state": {"value": "<b>Predict first.</b> At 60%: which?"}},
+             "choice": {"state": {"_options_labels": ["this", "that"]}}}
+    assert questions(cell, state) == [("At 60%: which?", ["this", "that"])]
+    assert questions(cell, {}) == [("At …%: which?", [])]  # not run, or saved without its widgets
+
+
+@needs_extra
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_figure_of_a_notebook_is_on_a_slide(decks, path):
     pictures = [output.data["image/png"].strip() for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]

@@ -20,7 +20,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from still import VIEW, widget_state
 
-PREDICT = "<b>Predict first.</b>"
+PREDICT, UNCOMMITTED = "<b>Predict first.</b>", " (You have not committed to a prediction above.)"  # as helpers.predictions puts it
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
@@ -109,7 +109,7 @@ def questions(cell, state):
 def printed(cell):
     """What a cell printed: the last lines, as many as are read from a slide, and all of them."""
     text = "".join("".join(output.text) for output in cell.get("outputs", []) if output.output_type == "stream" and output.name == "stdout")
-    lines = [line for line in text.splitlines() if line]
+    lines = [line for line in text.replace(UNCOMMITTED, "").splitlines() if line]
     read = [line for line in lines if not line.lstrip().startswith("python -m")]  # nobody reads out a command
     return [line for number, line in enumerate(read, 1) if number == len(read) or sum(map(len, read[number - 1:])) <= LONGEST], lines
 
@@ -160,7 +160,7 @@ def slides(notebook):
                 continue
             elif source.startswith("*Difficulty"):
                 if made[-1].kind != "text" or made[-1].body:
-                    made.append(Slide(section if section.startswith("Your turn") else f"Your turn: {section}"))
+                    made.append(Slide(re.sub(r"^(\d+ )?(Your turn: )?", "Your turn: ", section, count=1)))
                 made[-1].kind = "exercise"
                 made[-1].body.append(rendered)
             elif kind == "paragraph" and (made[-1].body or len(source) > LONGEST) and made[-1].kind != "exercise":

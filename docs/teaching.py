@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import nbformat
-from slides import blocks, questions
+from slides import blocks, printed, questions
 from still import widget_state
 
 DOCS = Path(__file__).parent
@@ -100,9 +100,7 @@ def answers(notebooks):
 
 def _said(cell):
     """What a cell printed, without commands, notes on data, and the reports of exercises, as one line of Markdown."""
-    said = "".join("".join(output.text) for output in cell.get("outputs", []) if output.output_type == "stream" and output.name == "stdout")
-    said = said.replace(" (You have not committed to a prediction above.)", "")
-    lines = [line for line in said.splitlines() if line and not re.match(r"[○✔✘]|\s*python -m|Reference results|Shipped figures|  ", line)]
+    lines = [line for line in printed(cell)[1] if not re.match(r"[○✔✘]|\s*python -m|Reference results|Shipped figures|  ", line)]
     return re.sub(r"([*_\[\]$<])", r"\\\1", " ".join(lines))
 
 

@@ -17,6 +17,8 @@ import nbformat
 import pytest
 import yaml
 
+from helpers import predictions
+
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -79,7 +81,8 @@ def executed():
     }
     view = lambda model, **more: new.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": model}, "text/plain": "VBox()", **more})
     figure = new.new_output("display_data", {"image/png": "ZmlndXJl", "text/plain": "<Figure>"})
-    lines = ["python -m helpers.experiment --all", "a" * 390, "b" * 20, "the sentence below the figure"]
+    guess = predictions.number("?")
+    lines = ["python -m helpers.experiment --all", "a" * 390, "b" * 20, f"the sentence below the figure. {guess.against(3)}"]
     cells = [
         new.new_markdown_cell("# 10 · A title\n\n**Question.** Why?\n\n| | |\n|---|---|\n| **You will** | see |\n\n## 1 A section\n\nOne short paragraph.\n\nAnother, for the speaker."),
         new.new_code_cell('guess = predictions.choice("Which one is best?", ["gradual", "one shot"])\nguess', outputs=[view("box")]),
@@ -201,7 +204,7 @@ def test_slides_follow_from_the_notebook_by_the_rule(docs):
     assert "Why?" in title and "You will" not in title
     assert "short paragraph" in section and "speaker" not in section and "speaker" in "".join(made[1].notes)
     assert "Which one is best?" in predict and "<li>one shot</li>" in predict
-    assert "base64,ZmlndXJl" in figure and "the sentence below" in figure and "aaa" not in figure and "helpers.experiment" not in figure
+    assert "base64,ZmlndXJl" in figure and "the sentence below" in figure and "aaa" not in figure and "helpers.experiment" not in figure and "committed" not in figure
     assert "aaa" in "".join(made[3].notes) and "helpers.experiment" in "".join(made[3].notes)
     assert r"\(s^2\)" in think
     assert all(part in exercise for part in ("Difficulty", "First", "Second", r"\[a_b\]", "def half"))
@@ -211,8 +214,9 @@ def test_slides_follow_from_the_notebook_by_the_rule(docs):
 
 @needs_extra
 def test_questions_are_taken_as_they_were_shown(docs):
-    from slides import questions
+    from slides import PREDICT, questions
 
+    assert predictions.choice("which?", ["this"]).children[0].value == f"{PREDICT} which?"
     cell = nbformat.v4.new_code_cell('guess = predictions.choice(f"At {s}%: which?", OPTIONS)', outputs=[nbformat.v4.new_output(
         "execute_result", {"application/vnd.jupyter.widget-view+json": {"model_id": "box"}})])
     state = {"box": {"state": {"children": ["IPY_MODEL_text", "IPY_MODEL_choice"]}}, "text": {"state": {"value": "<b>Predict first.</b> At 60%: which?"}},

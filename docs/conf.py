@@ -23,7 +23,7 @@ author = "The authors of compressing-bert-course"
 language = "en"
 extensions = ["myst_nb", "sphinxcontrib.bibtex"]
 root_doc = "README"  # sources are the whole repository, so that links work as they do on GitHub
-include_patterns = ["README.md", "docs/*.md", "notebooks/[0-9]*.ipynb"]
+include_patterns = ["README.md", "CONTRIBUTING.md", "docs/*.md", "notebooks/[0-9]*.ipynb"]
 exclude_patterns = [".*", "build", "src", "tests", "notebooks/runs"]  # not even looked at
 
 nb_execution_mode = "off"
@@ -46,7 +46,9 @@ html_sourcelink_suffix = ""
 html_context = {"default_mode": "auto"}
 html_theme_options = {"show_navbar_depth": 1, "show_toc_level": 2, "use_fullscreen_button": False, "use_issues_button": False, "navbar_persistent": []}
 
-DOCUMENTS = "\n".join(sorted((f"docs/{path.stem}" for path in DOCS.glob("*.md")), key=lambda name: ("bibliography" in name, name)))
+DOCUMENTS = sorted((f"docs/{path.stem}" for path in DOCS.glob("*.md")), key=lambda name: ("bibliography" in name, name))
+DOCUMENTS += ["CONTRIBUTING"] if (DOCS.parent / "CONTRIBUTING.md").is_file() else []
+LINES = "\n".join(DOCUMENTS)
 CONTENTS = f"""
 ```{{toctree}}
 :caption: Notebooks
@@ -58,7 +60,7 @@ notebooks/*
 ```{{toctree}}
 :caption: More
 :hidden:
-{DOCUMENTS}
+{LINES}
 ```
 """
 
@@ -74,12 +76,13 @@ ADDRESSES = _addresses()
 
 
 def cite(text):
-    """Add a citation to each link that leads to a work of the bibliography."""
+    """Add a citation to each link that leads to a work of the bibliography, and leave out pictures from the web."""
 
     def cited(link):
         key = ADDRESSES.get(link[1].split("/tree/")[0])
         return f"{link[0]} {{cite:p}}`{key}`" if key else link[0]
 
+    text = re.sub(r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", text)  # badges: the words without the picture from the web
     return re.sub(r"\]\((https?://[^)\s]+)\)", cited, text)
 
 

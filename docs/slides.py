@@ -98,7 +98,8 @@ def questions(cell, state):
         parts = [state[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])]
         if parts and str(parts[0].get("value")).startswith(PREDICT):
             asked.append((parts[0]["value"].removeprefix(PREDICT).strip(), parts[1].get("_options_labels", [])))
-    for call in [] if asked else ast.walk(ast.parse(cell.source)):
+    plain = re.sub(r"^\s*[%!].*", "", cell.source, flags=re.MULTILINE) if "predictions." in cell.source and not asked else ""
+    for call in ast.walk(ast.parse(plain)):
         if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("predictions."):
             words = [getattr(part, "value", "") for part in getattr(call.args[0], "values", [call.args[0]])]  # of a string or an f-string
             options = getattr(call.args[1], "elts", []) if len(call.args) > 1 else []
@@ -156,7 +157,7 @@ def slides(notebook):
                 made.append(Slide(section, kind="title" if source.startswith("# ") else "text"))
             elif source.startswith("**Think first.**"):
                 made.append(Slide("Think first", [render(source.removeprefix("**Think first.**"))], kind="think"))
-            elif source.startswith(("**References.**", "**Next:**")):
+            elif source.startswith(("**References.**", "**Next:**", "[![")):  # the last are badges
                 continue
             elif source.startswith("*Difficulty"):
                 if made[-1].kind != "text" or made[-1].body:

@@ -58,7 +58,7 @@ def overview(notebooks):
     rows = ["| notebook | reading and thinking | cells (minutes) | memory | exercises |", "|---|---|---|---|---|"]
     for path, notebook in notebooks.items():
         reading, minutes, memory = timing(notebook)
-        rows.append(f"| [{title(notebook)}](../notebooks/{path.name}) | {reading.replace(' to read and think', '')} | {minutes} | {memory} | {len(exercises(notebook))} |")
+        rows.append(f"| [{title(notebook)}](../notebooks/{path.name}) | {re.sub(' to read(, think and write| and think)', '', reading)} | {minutes} | {memory} | {len(exercises(notebook))} |")
     return "\n".join(rows)
 
 

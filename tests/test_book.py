@@ -281,9 +281,12 @@ def test_each_arxiv_id_is_in_the_bibliography_and_each_work_is_cited():
     texts = "\n".join(map(markdown, [*NOTEBOOKS, *TEXTS]))
     cited = set(re.findall(r"arxiv\.org/\w+/(\d{4}\.\d{4,5})", texts)) | set(re.findall(r"arXiv[ :](\d{4}\.\d{4,5})", texts))
     assert not cited - set(field("eprint"))
+    articles = set(re.findall(r"\]\(https://doi\.org/([^)]+)\)", texts))
+    assert not articles - set(field("doi"))
+    cited |= articles
     works = re.split(r"^@", BIBLIOGRAPHY, flags=re.MULTILINE)[1:]
     assert len(works) > 20
-    assert not [work.split(",")[0] for work in works if not cited & set(field("eprint", work)) and not any(url in texts for url in field("url", work))]
+    assert not [work.split(",")[0] for work in works if not cited & {*field("eprint", work), *field("doi", work)} and not any(url in texts for url in field("url", work))]
 
 
 def test_no_work_is_in_the_bibliography_twice():

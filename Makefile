@@ -5,7 +5,7 @@ TORCH  := 2.13.0
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup run test lab figure clean book slides
+.PHONY: help setup run test lab figure clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -24,12 +24,6 @@ lab: setup  ## open the course in JupyterLab
 figure: setup  ## draw the README's figure again, from the reference results
 	@$(BIN)/python -m helpers.plots docs/regimes.png
 
-book: setup  ## build the course as a web site in build/book, which needs nothing from the web
-	@$(BIN)/python -m sphinx -E -q -n -W --keep-going -c docs . build/book && echo "the book is in build/book/index.html"
-
-slides: setup  ## make slides from the notebooks, in build/slides
-	@$(BIN)/python docs/slides.py --out build/slides
-
 clean:  ## remove what was built; .venv and your runs stay
 	rm -rf build .pytest_cache src/*.egg-info
 	find src tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
@@ -47,3 +41,10 @@ $(VENV)/.installed: pyproject.toml
 	  else $(PIP) --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu torch==$(TORCH); fi
 	@$(PIP) -e '.[test,browser,ray,book]'
 	@touch $@
+
+.PHONY: book slides
+book: setup  ## build the course as a web site in build/book, which needs nothing from the web
+	@$(BIN)/python -m sphinx -E -q -n -W --keep-going -c docs . build/book && echo "the book is in build/book/index.html"
+
+slides: setup  ## make slides from the notebooks, in build/slides
+	@$(BIN)/python docs/slides.py --out build/slides

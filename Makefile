@@ -39,5 +39,12 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/python -c 'import torch' 2> /dev/null || if nvidia-smi > /dev/null 2>&1; \
 	  then $(PIP) torch==$(TORCH); \
 	  else $(PIP) --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu torch==$(TORCH); fi
-	@$(PIP) -e '.[test,browser,ray]'
+	@$(PIP) -e '.[test,browser,ray,book]'
 	@touch $@
+
+.PHONY: book slides
+book: setup  ## build the course as a web site in build/book, which needs nothing from the web
+	@$(BIN)/python -m sphinx -E -q -n -W --keep-going -c docs . build/book && echo "the book is in build/book/index.html"
+
+slides: setup  ## make slides from the notebooks, in build/slides
+	@$(BIN)/python docs/slides.py --out build/slides

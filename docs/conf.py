@@ -1,0 +1,108 @@
+"""The book: README, notebooks and documents as a web site that loads nothing from the web (``make book``).
+
+The notebooks are shown with the outputs they are committed with; nothing is executed. They hold nothing that only Sphinx
+understands: citations are added here, and widgets become pictures (`still.py`).
+"""
+
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import nbformat
+from pybtex.database import parse_file
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS))
+from slides import printed  # noqa: E402
+from still import still  # noqa: E402
+from teaching import answers, read  # noqa: E402
+
+project = "Pruning BERT: what is lost, and why"
+author = "The authors of compressing-bert-course"
+language = "en"
+extensions = ["myst_nb", "sphinxcontrib.bibtex"]
+root_doc = "README"  # sources are the whole repository, so that links work as they do on GitHub
+include_patterns = ["README.md", "CONTRIBUTING.md", "docs/*.md", "notebooks/[0-9]*.ipynb"]
+exclude_patterns = [".*", "build", "src", "tests", "notebooks/runs"]  # not even looked at
+
+nb_execution_mode = "off"
+nb_merge_streams = True
+myst_enable_extensions = ["dollarmath"]
+myst_heading_anchors = 3
+bibtex_bibfiles = ["references.bib"]
+suppress_warnings = ["bibtex.missing_field"]
+
+html_theme = "sphinx_book_theme"
+html_title = project
+# of all MathJax one file: it draws with paths and needs no fonts
+html_static_path = ["_static", str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js")]
+mathjax_path = "tex-svg.js"
+html_css_files = ["book.css"]
+html_additional_pages = {"index": "index.html"}
+templates_path = ["_templates"]
+html_copy_source = True  # for the button that downloads a notebook
+html_sourcelink_suffix = ""
+html_context = {"default_mode": "auto"}
+html_theme_options = {"show_navbar_depth": 1, "show_toc_level": 2, "use_fullscreen_button": False, "use_issues_button": False, "navbar_persistent": []}
+
+DOCUMENTS = sorted((f"docs/{path.stem}" for path in DOCS.glob("*.md")), key=lambda name: ("bibliography" in name, name))
+DOCUMENTS += ["CONTRIBUTING"] if (DOCS.parent / "CONTRIBUTING.md").is_file() else []
+LINES = "\n".join(DOCUMENTS)
+CONTENTS = f"""
+```{{toctree}}
+:caption: Notebooks
+:hidden:
+:glob:
+notebooks/*
+```
+
+```{{toctree}}
+:caption: More
+:hidden:
+{LINES}
+```
+"""
+
+
+def _addresses():
+    """The addresses that a text may cite a work by → the work's key in the bibliography."""
+    fields = {"url": "", "doi": "https://doi.org/", "eprint": "https://arxiv.org/abs/"}
+    works = parse_file(DOCS / "references.bib").entries
+    return {start + work.fields[field]: key for key, work in works.items() for field, start in fields.items() if field in work.fields}
+
+
+ADDRESSES = _addresses()
+
+
+def cite(text):
+    """Add a citation to each link that leads to a work of the bibliography, and leave out pictures from the web."""
+
+    def cited(link):
+        key = ADDRESSES.get(link[1].split("/tree/")[0])
+        return f"{link[0]} {{cite:p}}`{key}`" if key else link[0]
+
+    text = re.sub(r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", text)  # badges: the words without the picture from the web
+    return re.sub(r"\]\((https?://[^)\s]+)\)", cited, text)
+
+
+def prepare(app, docname, source):
+    """A source as Sphinx is to see it."""
+    if not docname.startswith("notebooks/"):
+        source[0] = cite(source[0])
+        if docname == root_doc:
+            source[0] += CONTENTS
+        if docname == "docs/teaching":
+            source[0] += f"\n\n## The answers as the notebooks print them\n\n{answers(read())}\n"
+        return
+    notebook = still(nbformat.reads(source[0], as_version=4))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = cite(cell.source)
+        else:  # what is printed below a figure describes it
+            cell.metadata["mystnb"] = {"image": {"alt": " ".join(printed(cell)[0]) or "A figure; the text around it says what it shows."}}
+    source[0] = nbformat.writes(notebook)
+
+
+def setup(app):
+    app.connect("source-read", prepare)

@@ -2,7 +2,7 @@
 
 import ipywidgets
 
-COLOUR = "#d55e00"  # vermilion: no condition in the figures has it
+COLOUR = "black"  # no condition in the figures has it
 
 
 class Prediction(ipywidgets.VBox):

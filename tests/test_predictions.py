@@ -26,7 +26,8 @@ def test_the_button_commits_to_what_the_slider_shows(axis, coordinates):
     (line,) = ax.lines
     assert guess.value == 40 and list(getattr(line, coordinates)()) == [40, 40]
     assert "40%" in line.get_label() and "40%" in guess.readout.value
-    assert guess.against(9.5) == "You said 40%; it is 9.5%, 30.5% less."
+    assert guess.against(9.5) == "You said 40%; it is 9.5%, 30.5 points less."
+    assert guess.against(40) == "You said 40%; so it is."
 
 
 def test_the_legend_keeps_what_it_has():

@@ -67,15 +67,14 @@ class Prediction(ipywidgets.VBox):
         -------
         str
         """
+        if self.value == outcome:
+            return f"You said {self._said(outcome)}; so it is."
         if self.value is None:
             return f"It is {self._said(outcome)}. (You have not committed to a prediction above.)"
         if isinstance(outcome, str):
             return f"You said {self.value}; {'so it is' if self.value == outcome else f'it is {outcome}'}."
-        if outcome == self.value:
-            return f"You said {self._said(self.value)}; so it is."
-        apart = round(abs(outcome - self.value), 6)
-        apart = f"{apart:g} points" if self.unit == "%" else self._said(apart)
-        return f"You said {self._said(self.value)}; it is {self._said(outcome)}, {apart} {'more' if outcome > self.value else 'less'}."
+        difference = f"{abs(outcome - self.value):.6g} {'points' if self.unit == '%' else self.unit}".rstrip()
+        return f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {'more' if outcome > self.value else 'less'}."
 
 
 def number(question, low=0, high=100, step=1, unit="%"):

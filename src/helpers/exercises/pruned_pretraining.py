@@ -79,7 +79,7 @@ def masked_loss(logits, inputs, labels):
     """The MLM loss of a batch: nats per chosen word. Logits: (sentences, tokens, vocabulary); inputs, labels: (sentences, tokens)."""
     ### BEGIN SOLUTION
     chosen = labels != -100
-    log_probabilities = logits.log_softmax(-1)[chosen]
+    log_probabilities = logits[chosen].log_softmax(-1)
     return -log_probabilities.gather(1, labels[chosen].unsqueeze(1)).mean()
     ### END SOLUTION
 

@@ -3,6 +3,7 @@
 import ipywidgets
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from helpers import predictions
 
@@ -33,6 +34,7 @@ def test_one_may_commit_again_but_not_outside_the_range():
     guess.commit(2.5)
     guess.commit(1)
     assert guess.against(3.0) == "You said 1 nats; it is 3 nats, 2 nats more."
+    assert guess.against(1.0) == "You said 1 nats; so it is."
     guess.commit(9)
     assert guess.value == 5  # the slider's end
 
@@ -45,3 +47,12 @@ def test_a_choice_is_one_of_those_offered():
     assert guess.value is None and "Choose" in guess.readout.value
     guess.commit("early")
     assert guess.against("early") == "You said early; so it is." and guess.against("late") == "You said early; it is late."
+
+
+def test_the_legend_keeps_what_it_has():
+    guess = predictions.number("How much?")
+    guess.commit(40)
+    ax = Figure().subplots()
+    ax.legend(handles=[Line2D([], [], label="dense"), Line2D([], [], label="random masks")])
+    guess.draw(ax, loc="upper left")
+    assert [text.get_text() for text in ax.get_legend().texts] == ["dense", "random masks", "your prediction: 40%"]

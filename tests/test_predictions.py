@@ -15,16 +15,6 @@ def test_nothing_is_drawn_or_claimed_before_it_is_committed():
     assert guess.against(9.5) == "It is 9.5%. (You have not committed to a prediction above.)"
 
 
-def test_the_entries_of_a_legend_stay():
-    ax = Figure().subplots()
-    (line,) = ax.plot([0, 1])
-    ax.legend(handles=[line], labels=["made by hand"])
-    guess = predictions.number("How much?")
-    guess.commit(40)
-    guess.draw(ax)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["made by hand", "your prediction: 40%"]
-
-
 @pytest.mark.parametrize("axis, coordinates", [("y", "get_ydata"), ("x", "get_xdata")])
 def test_the_button_commits_to_what_the_slider_shows(axis, coordinates):
     guess = predictions.number("How much?")

@@ -49,12 +49,8 @@ class Prediction(ipywidgets.VBox):
         if self.value is None:
             return
         line = ax.axhline if axis == "y" else ax.axvline
-        drawn = line(self.value, color=COLOUR, linestyle=":", linewidth=2.5, label=f"your prediction: {self._said(self.value)}")
-        before = ax.get_legend()
-        if before:  # its entries may be made by hand, as those of `helpers.plots.curves`
-            ax.legend([*before.legend_handles, drawn], [*(text.get_text() for text in before.get_texts()), drawn.get_label()], fontsize=9)
-        else:
-            ax.legend(fontsize=9)
+        line(self.value, color=COLOUR, linestyle=":", linewidth=2.5, label=f"your prediction: {self._said(self.value)}")
+        ax.legend(fontsize=9)
 
     def against(self, outcome):
         """A sentence that sets the prediction beside what came out.

@@ -37,20 +37,24 @@ class Prediction(ipywidgets.VBox):
     def _said(self, value):
         return value if isinstance(value, str) else f"{value:g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
 
-    def draw(self, ax, axis="y"):
-        """Draw the number as a dotted line across a figure, labelled, if there is one.
+    def draw(self, ax, axis="y", **legend):
+        """Draw the number as a dotted line across a figure, labelled, if there is one; what the legend has already stays in it.
 
         Parameters
         ----------
         ax : matplotlib.axes.Axes
         axis : {"y", "x"}
             On which axis the number lies.
+        **legend
+            Options of `matplotlib.axes.Axes.legend`, such as ``loc``.
         """
         if self.value is None:
             return
         line = ax.axhline if axis == "y" else ax.axvline
-        line(self.value, color=COLOUR, linestyle=":", linewidth=2.5, label=f"your prediction: {self._said(self.value)}")
-        ax.legend(fontsize=9)
+        line = line(self.value, color=COLOUR, linestyle=":", linewidth=2.5, label=f"your prediction: {self._said(self.value)}")
+        before = ax.get_legend()  # its entries need not belong to anything on the axes that has a label
+        entries = {"handles": [*before.legend_handles, line], "labels": [*(text.get_text() for text in before.texts), line.get_label()]} if before else {}
+        ax.legend(**{"fontsize": 9, **entries, **legend})
 
     def against(self, outcome):
         """A sentence that sets the prediction beside what came out.

@@ -29,6 +29,15 @@ def test_the_button_commits_to_what_the_slider_shows(axis, coordinates):
     assert guess.against(9.5) == "You said 40%; it is 9.5%, 30.5 points less."
 
 
+def test_the_legend_keeps_what_it_has():
+    guess = predictions.number("How much?")
+    guess.commit(40)
+    ax = Figure().subplots()
+    ax.legend(handles=[Line2D([], [], label="dense"), Line2D([], [], label="random masks")])
+    guess.draw(ax, loc="upper left")
+    assert [text.get_text() for text in ax.get_legend().texts] == ["dense", "random masks", "your prediction: 40%"]
+
+
 def test_one_may_commit_again_but_not_outside_the_range():
     guess = predictions.number("How many?", 0, 5, 0.5, "nats")
     guess.commit(2.5)

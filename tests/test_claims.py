@@ -166,8 +166,8 @@ def test_rules_on_measured_weights(found, holds):
 
 def test_evidence_of_weights_in_numbers():
     assert claims.masks_kept([0.05, 0.06, 0.07]).evidence == "at most 6.0% of the entries differ (3.5 to 8.5)"
-    assert claims.order_settles(0.8, [0.7, 0.9]).evidence == "80.0% of the movement in the first epoch (one run); 70 to 90% on single tasks"
-    assert claims.masks_kept(0.062).evidence == "at most 6.2% of the entries differ (one run)"
+    assert claims.order_settles(0.8, [0.7, 0.9]).evidence == "80.0% of the movement in the first epoch (no interval; single ones 70.0 to 90.0%)"
+    assert claims.masks_kept(0.062).evidence == "at most 6.2% of the entries differ (one run, no interval)"
 
 
 # The sources

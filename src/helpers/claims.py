@@ -162,7 +162,7 @@ def fits_without_recovering(rows):
     gain = _regained(rows)
     certain = gain.index[gain.low > 0]
     if certain.empty:
-        return Finding("no sparsity at which information deletion is certainly better", None)
+        return Finding("one run, no interval: nothing is certain" if len(gain) and gain.low.isna().all() else "no sparsity at which information deletion is certainly better", None)
     at = certain.max()
     loss = analysis.pooled_differences(rows, "info_deletion", "prune_pretrain", metric="train_loss").loc[at]
     lost = _lost(rows, "info_deletion").loc[at]
@@ -220,12 +220,12 @@ def before_as_good(rows):
 # Claims that are measured on the weights of a model
 
 
-def _over_seeds(values):
-    """Mean, ends of the interval and these in words, of fractions, one a seed. One run is judged as it is: it counts all weights."""
+def _over_seeds(values, single=None):
+    """Mean and ends of the interval of fractions, one a seed, and these in words. Without an interval the mean is judged: it counts all weights."""
     mean, low, high = analysis.interval(np.atleast_1d(values))
-    if np.isnan(low):
-        return mean, mean, mean, "one run"
-    return mean, low, high, f"{100 * low:.1f} to {100 * high:.1f}"
+    words = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "no interval" if single is not None else "one run, no interval"
+    words += f"; single ones {100 * min(single):.1f} to {100 * max(single):.1f}%" if single is not None else ""
+    return (mean, low, high, words) if low == low else (mean, mean, mean, words)
 
 
 def masks_kept(differences):
@@ -244,41 +244,42 @@ def masks_kept(differences):
     return Finding(f"at most {100 * mean:.1f}% of the entries differ ({words})", below(low, high, 0.06))
 
 
-def weights_move_little(average, largest_tenth):
+def weights_move_little(average, largest_tenth, single=None):
     """Weights move by at most 4% of their matrix's order on average, and the largest tenth by less than that average.
 
     Parameters
     ----------
     average, largest_tenth : float or sequence of float
         Mean movement of all weights and of the largest tenth, as fractions, of each seed; None if not measured.
+    single : sequence of float, optional
+        Mean movements of single tasks or runs, to tell how much they differ.
 
     Returns
     -------
     Finding
     """
-    mean, low, high, words = _over_seeds(average)
+    mean, low, high, words = _over_seeds(average, single)
     stable = None if largest_tenth is None else bool(np.all(np.asarray(largest_tenth) < np.asarray(average)))
     largest = "not measured" if stable is None else f"{100 * np.mean(largest_tenth):.1f}%"
     return Finding(f"{100 * mean:.1f}% on average ({words}), the largest tenth: {largest}", every([below(low, high, 0.04), stable]))
 
 
-def order_settles(share, tasks=None):
+def order_settles(share, single=None):
     """At least 80% of the movement of the whole fine-tuning is there after the first epoch.
 
     Parameters
     ----------
     share : float or sequence of float
         Movement after the first epoch over movement at the end, of each seed.
-    tasks : sequence of float, optional
-        The same of each task, to tell how much they differ.
+    single : sequence of float, optional
+        The same of single tasks, to tell how much they differ.
 
     Returns
     -------
     Finding
     """
-    mean, low, high, words = _over_seeds(share)
-    range = "" if tasks is None else f"; {100 * min(tasks):.0f} to {100 * max(tasks):.0f}% on single tasks"
-    return Finding(f"{100 * mean:.1f}% of the movement in the first epoch ({words}){range}", True if low >= 0.8 else False if high < 0.8 else None)
+    mean, low, high, words = _over_seeds(share, single)
+    return Finding(f"{100 * mean:.1f}% of the movement in the first epoch ({words})", True if low >= 0.8 else False if high < 0.8 else None)
 
 
 def heads_pruned_evenly(least, most):
@@ -360,19 +361,19 @@ def _judge_weights(table):
     runs = table[table.task != "all"].pivot_table(index=["task", "seed"], columns=["quantity", "at"], values="value")
     movement, heads = runs["movement"], table[table.task == "all"].set_index("quantity").value
     first = movement.iloc[:, 0] / movement.iloc[:, -1]
-    of_seeds = lambda values: values.groupby("seed").mean()
+    of_seeds, of_tasks = (lambda values: values.groupby("seed").mean()), (lambda values: values.groupby("task").mean())
     return {7: masks_kept(of_seeds(runs["mask_difference"].max(axis=1))),
-            8: weights_move_little(of_seeds(movement.iloc[:, -1]), of_seeds(runs["largest_tenth"].iloc[:, 0])),
-            9: order_settles(of_seeds(first), first.groupby("task").mean()),
+            8: weights_move_little(of_seeds(movement.iloc[:, -1]), of_seeds(runs["largest_tenth"].iloc[:, 0]), of_tasks(movement.iloc[:, -1])),
+            9: order_settles(of_seeds(first), of_tasks(first)),
             10: heads_pruned_evenly(heads["least_pruned_head"], heads["most_pruned_head"])}
 
 
 def _judge_tables():
     """All claims, by the paper's own tables; what it states in words only is not evidence."""
     epochs = paper.figure4_movement().pivot(index="task", columns="epoch", values="moved_pct_mean")
-    first = epochs[1] / epochs[epochs.columns.max()]
+    first, moved = epochs[1] / epochs[epochs.columns.max()], paper.table2().moved_pct_mean / 100
     only = lambda where: Finding(f"stated in the text and drawn in {where}, without numbers to compute from", None)
-    return judge(paper.table1_rows()) | {7: only("Figure 3"), 8: weights_move_little(paper.table2().moved_pct_mean.mean() / 100, None),
+    return judge(paper.table1_rows()) | {7: only("Figure 3"), 8: weights_move_little(moved.mean(), None, moved),
                                          9: order_settles(first.mean(), first), 10: only("Figure 4")}
 
 
@@ -493,7 +494,7 @@ def scoreboard(folder="runs", reveal=False):
                 lines.append(f"   {source:22} {MARKS[found.holds]} {found.verdict:14} {found.evidence if source == TABLES else ''}".rstrip())
         rows.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
     names = ["", "claim", YOURS, *others]
-    _show(names, rows, lines, widths=(4, 24, 22, 23, 9, 9, 9) if others else (4, 66, 30))
+    _show(names, rows, lines, widths=(4, 22, 20, 21, 11, 11, 11) if others else (4, 66, 30))
     count = [sum(mine[number].holds is holds for number in mine) for holds in WORDS]
     print(f"{len(mine)} of {len(paper.claims())} claims settled by your notebooks: " + ", ".join(f"{n} {word}" for n, word in zip(count, WORDS.values())) + ".")
 

@@ -330,7 +330,7 @@ def test_an_open_board_gives_nothing_away(tmp_path, shown, capsys):
     table = cells(shown[0])
     assert [row[0] for row in table] == [str(n) for n in range(1, 12)] and all(row[-1].startswith("○ open") for row in table)
     assert "supported" not in shown[0]["text/html"] + shown[0]["text/plain"]
-    assert capsys.readouterr().out == "0 of 11 claims settled by your notebooks: 0 supported, 0 not supported, 0 cannot say.\n"
+    assert capsys.readouterr().out == "0 of 11 claims judged by your notebooks: 0 supported, 0 not supported, 0 cannot say.\n"
 
 
 def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):

@@ -134,7 +134,9 @@ def accuracy_kept(rows):
 
 
 def no_effect(rows):
-    """From 30% to 40% sparsity, as far as run, the mean accuracy falls by at most 1 point and the MLM loss rises by at most 0.05 nats."""
+    """From 30% to 40% sparsity, as far as run, the mean accuracy falls by at most 1 point and the MLM loss rises by at most
+    0.05 nats.
+    """
     accuracy, loss = accuracy_kept(rows), loss_kept(rows)
     return Finding(f"{accuracy.evidence}; {loss.evidence}", every([accuracy.holds, loss.holds]))
 
@@ -158,15 +160,19 @@ def restriction_bites(rows):
 
 
 def fits_without_recovering(rows):
-    """At the highest sparsity at which information deletion is certainly better than pruning, it certainly has the lower training loss, and certainly less accuracy than dense."""
+    """At the highest sparsity at which information deletion is certainly better than pruning, it certainly has the lower
+    training loss, and certainly less accuracy than dense.
+    """
     gain = _regained(rows)
     certain = gain.index[gain.low > 0]
     if certain.empty:
-        return Finding("one run, no interval: nothing is certain" if len(gain) and gain.low.isna().all() else "no sparsity at which information deletion is certainly better", None)
+        single = len(gain) and gain.low.isna().all()
+        return Finding("one run, no interval: nothing is certain" if single else "no sparsity at which information deletion is certainly better", None)
     at = certain.max()
     loss = analysis.pooled_differences(rows, "info_deletion", "prune_pretrain", metric="train_loss").loc[at]
     lost = _lost(rows, "info_deletion").loc[at]
-    return Finding(f"at {100 * at:.0f}% training loss {loss['mean']:+.2f} nats against pruned ({_interval(loss.low, loss.high, 2)}), still {_points(lost)} below dense",
+    told = f"{loss['mean']:+.2f} nats against pruned ({_interval(loss.low, loss.high, 2)})"
+    return Finding(f"at {100 * at:.0f}% training loss {told}, still {_points(lost)} below dense",
                    every([below(loss.low, loss.high, 0), above(lost.low, lost.high, 0)]))
 
 
@@ -187,7 +193,9 @@ def straight_lines(rows):
 
 
 def uneven_tasks(rows):
-    """From 50% to 80% sparsity one task with transfer loses at least five times as much accuracy as another; not supported if certainly less than ten times."""
+    """From 50% to 80% sparsity one task with transfer loses at least five times as much accuracy as another; not supported
+    if certainly less than ten times.
+    """
     lost = {}
     for task, of_task in _with_transfer(rows).groupby("task"):
         means = analysis.task_mean(of_task)
@@ -199,13 +207,13 @@ def uneven_tasks(rows):
         return Finding("50% and 80% were not run on two tasks with transfer", None)
     table = pd.DataFrame(lost).T.sort_values("mean")
     least, most = table.iloc[0], table.iloc[-1]
-    times = lambda a, b: a / b if b > 0 else np.inf
-    low, high = times(max(most.low, 0), least.high), times(most.high, least.low)
+    ratio = lambda a, b: a / b if b > 0 else np.inf
+    low, high = ratio(max(most.low, 0), least.high), ratio(most.high, least.low)
     told = f"{NAMES[most.name]} {_points(most)}, {NAMES[least.name]} {_points(least)}"
     if np.isnan(least.low + most.low):
         return Finding(f"from 50 to 80%: {told}", None)
-    return Finding(f"from 50 to 80%: {told}: {low:.1f} to {high:.1f} times" if np.isfinite(high) else f"from 50 to 80%: {told}: at least {low:.1f} times",
-                   True if low >= 5 else False if high < 10 else None)
+    times = f"{low:.1f} to {high:.1f} times" if np.isfinite(high) else f"at least {low:.1f} times"
+    return Finding(f"from 50 to 80%: {told}: {times}", True if low >= 5 else False if high < 10 else None)
 
 
 def before_as_good(rows):
@@ -302,10 +310,10 @@ FROM_WEIGHTS = {7: masks_kept, 8: weights_move_little, 9: order_settles, 10: hea
 
 
 def rule(number):
-    """The rule of a claim, in words: the first sentence of its function's docstring."""
+    """The rule of a claim, in words: the first paragraph of its function's docstring."""
     if number not in FROM_ROWS | FROM_WEIGHTS:
         raise ValueError(f"there is no claim {number!r}; the paper's claims here are 1 to {len(FROM_ROWS | FROM_WEIGHTS)}")
-    return inspect.getdoc((FROM_ROWS | FROM_WEIGHTS)[number]).split("\n")[0]
+    return " ".join(inspect.getdoc((FROM_ROWS | FROM_WEIGHTS)[number]).split("\n\n")[0].split())
 
 
 # Sources
@@ -408,7 +416,7 @@ def settle(findings, notebook, folder="runs"):
         board = record.setdefault(profiles.current().name, {})
         for number, finding in findings.items():
             board.setdefault(str(number), {})[notebook] = {"evidence": finding.evidence, "holds": finding.holds}
-        store.publish("scoreboard.json", json.dumps(record, indent=1, ensure_ascii=False))
+        store.publish("scoreboard.json", json.dumps(record, indent=1))
 
 
 def settled(folder="runs"):
@@ -458,14 +466,14 @@ def evidence(findings, numbers):
     """
     rows, lines = [], []
     for number in numbers:
-        claim = paper.claims().claim[number]
-        rows.append(f'<tr><td colspan="3" style="{_CELL}border-top:2px solid #767676"><b>{number}. {html.escape(claim)}.</b><br><i>Rule:</i> {html.escape(rule(number))}</td></tr>')
-        lines.append(f"{number}. {claim}.\n   Rule: {rule(number)}")
+        title, said = f"{number}. {paper.claims().claim[number]}.", rule(number)
+        rows.append(f'<tr><td colspan="3" style="{_CELL}border-top:2px solid #767676"><b>{html.escape(title)}</b><br><i>Rule:</i> {html.escape(said)}</td></tr>')
+        lines.append(f"{title}\n   Rule: {said}")
         for source, of_source in findings.items():
             if number in of_source:
                 found = of_source[number]
-                rows.append(f'<tr><td style="{_CELL}">{html.escape(source)}</td><td style="{_CELL}white-space:nowrap">{_mark(found.holds)}</td><td style="{_CELL}">{html.escape(found.evidence)}</td></tr>')
-                lines.append(f"   {source:22} {MARKS[found.holds]} {found.verdict:14} {found.evidence}")
+                rows.append(_row([html.escape(source), _mark(found.holds), html.escape(found.evidence)]))
+                lines.append(_line(source, found))
     _show(["source", "verdict", "evidence (95% intervals)"], rows, lines, widths=(20, 16, 64))
 
 
@@ -479,24 +487,29 @@ def scoreboard(folder="runs", reveal=False):
     reveal : bool
         Show what the others say of open claims, too.
     """
-    mine, others = settled(folder), sources() if reveal or settled(folder) else {}
-    rows, lines = [], []
+    mine, rows, lines = settled(folder), [], []
+    others = sources() if reveal or mine else {}
     for number, claim in paper.claims().iterrows():
-        shown, where = reveal or number in mine, f"notebook {' and '.join(_notebooks(number))}"
-        yours = f"{_mark(mine[number].holds)}<br>{html.escape(mine[number].evidence)}" if number in mine else f"○ open<br>{where}"
+        where = f"notebook {' and '.join(_notebooks(number))}"
+        lines.append(f"{number}. {claim.claim} (§{claim.section}).")
+        if number in mine:
+            yours = f"{_mark(mine[number].holds)}<br>{html.escape(mine[number].evidence)}"
+            lines.append(_line(YOURS, mine[number]))
+        else:
+            yours = f"○ open<br>{where}"
+            lines.append(f"   {YOURS:22} ○ open: {where}")
         cells = [f"{number}", f"{html.escape(claim.claim)} (§{claim.section})", yours]
-        lines.append(f"{number}. {claim.claim} (§{claim.section}).\n   {YOURS:22} " + (f"{MARKS[mine[number].holds]} {mine[number].verdict:14} {mine[number].evidence}" if number in mine else f"○ open: {where}"))
         for source, findings in others.items():
-            found = findings[number]
-            words = f"<br>{html.escape(found.evidence)}" if source == TABLES else ""
-            cells.append(f"{_mark(found.holds)}{words}" if shown else "")
-            if shown:
-                lines.append(f"   {source:22} {MARKS[found.holds]} {found.verdict:14} {found.evidence if source == TABLES else ''}".rstrip())
-        rows.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
-    names = ["", "claim", YOURS, *others]
-    _show(names, rows, lines, widths=(4, 22, 20, 21, 11, 11, 11) if others else (4, 66, 30))
-    count = [sum(mine[number].holds is holds for number in mine) for holds in WORDS]
-    print(f"{len(mine)} of {len(paper.claims())} claims settled by your notebooks: " + ", ".join(f"{n} {word}" for n, word in zip(count, WORDS.values())) + ".")
+            if not reveal and number not in mine:
+                cells.append("")
+            else:  # the evidence of the others stands in the notebooks and in docs/scoreboard.md
+                found = findings[number] if source == TABLES else Finding("", findings[number].holds)
+                cells.append(f"{_mark(found.holds)}<br>{html.escape(found.evidence)}")
+                lines.append(_line(source, found))
+        rows.append(_row(cells))
+    _show(["", "claim", YOURS, *others], rows, lines, widths=(4, 22, 20, 21, 11, 11, 11) if others else (4, 66, 30))
+    count = [sum(found.holds is holds for found in mine.values()) for holds in WORDS]
+    print(f"{len(mine)} of {len(paper.claims())} claims judged by your notebooks: " + ", ".join(f"{n} {word}" for n, word in zip(count, WORDS.values())) + ".")
 
 
 _CELL = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:anywhere;"
@@ -506,24 +519,33 @@ def _mark(holds):
     return f'<b style="color:{COLOURS[holds]}">{MARKS[holds]}</b> {WORDS[holds]}'
 
 
+def _row(cells):
+    return "<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _line(source, found):
+    return f"   {source:22} {MARKS[found.holds]} {found.verdict:14} {found.evidence}".rstrip()
+
+
 def _show(names, rows, lines, widths):
     columns = "".join(f'<col style="width:{width}%">' for width in widths)
     head = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in names)
-    table = f'<table style="width:100%;table-layout:fixed;font-size:90%"><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    display({"text/html": table, "text/plain": "\n".join(lines)}, raw=True)
+    table = f'<table style="width:100%;table-layout:fixed;font-size:90%"><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>'
+    display({"text/html": f'{table}{"".join(rows)}</tbody></table>', "text/plain": "\n".join(lines)}, raw=True)
 
 
 def as_markdown():
     """All claims with what each source says, as Markdown: ``python -m helpers.claims > docs/scoreboard.md``."""
-    everything = sources()
     mark = lambda finding: f"{MARKS[finding.holds]} {finding.verdict}"
-    parts = ["# The scoreboard", "What the shipped results and the paper's own tables say of the paper's claims, by the rules of `helpers.claims`. "
-             "This page is written by `python -m helpers.claims`; your own runs are judged by the same rules in the notebooks.",
-             "\n".join(["| claim | " + " | ".join(everything) + " |", "|---" * (1 + len(everything)) + "|",
-                        *(f"| {n}. {claim.claim} (§{claim.section}) | " + " | ".join(mark(found[n]) for found in everything.values()) + " |" for n, claim in paper.claims().iterrows())])]
+    table = [f"| claim | {' | '.join(sources())} |", "|---" * (1 + len(sources())) + "|"]
+    parts = []
     for number, claim in paper.claims().iterrows():
-        parts.append(f"## {number}. {claim.claim}\n\nRule: {rule(number)}\n\n" + "\n".join(f"- {source}: {mark(found[number])}. {found[number].evidence}" for source, found in everything.items()))
-    return "\n\n".join(parts) + "\n"
+        table.append(f"| {number}. {claim.claim} (§{claim.section}) | {' | '.join(mark(found[number]) for found in sources().values())} |")
+        said = [f"- {source}: {mark(found[number])}. {found[number].evidence}" for source, found in sources().items()]
+        parts.append(f"## {number}. {claim.claim}\n\nRule: {rule(number)}\n\n" + "\n".join(said))
+    intro = ("What the shipped results and the paper's own tables say of the paper's claims, with 95% intervals, by the rules of `helpers.claims`. "
+             "This page is written by `python -m helpers.claims`; your own runs are judged by the same rules in the notebooks.")
+    return "\n\n".join(["# The scoreboard", intro, "\n".join(table), *parts]) + "\n"
 
 
 if __name__ == "__main__":

@@ -167,6 +167,13 @@ def test_spread_of_the_papers_unpruned_rows():
     assert analysis.unpruned_spread(rows({("dense", 0, "cola", 0): 0.8})) is None
 
 
+def test_pooled_differences_of_another_metric():
+    """The training losses of two seeds: 0.1 and 0.3 lower, so 0.2 ± 12.7 standard errors of 0.1."""
+    frame = rows({(c, 0.5, "cola", seed): v for c, values in (("prune_pretrain", (0.5, 0.6)), ("info_deletion", (0.4, 0.3))) for seed, v in enumerate(values)}).assign(metric="train_loss")
+    found = analysis.pooled_differences(frame, "info_deletion", "prune_pretrain", metric="train_loss").loc[0.5]
+    assert found["mean"] == pytest.approx(-0.2) and found.high == pytest.approx(-0.2 + 0.1 * stats.t.ppf(0.975, 1))
+
+
 def test_regimes_of_a_synthetic_sweep():
     found = analysis.regimes(synthetic(
         {0.3: 0.897, 0.4: 0.894, 0.5: 0.84, 0.7: 0.70, 0.9: 0.55, 0.95: 0.50},
@@ -232,6 +239,20 @@ def test_sort_order_movement_of_the_papers_example():
     movements = np.array([0.04] + [0.01] * 4 + [0.0] * 95)
     assert table.matrix.tolist() == ["weight"] and table.entries.tolist() == [100]
     assert table[["mean", "std"]].iloc[0].tolist() == pytest.approx([movements.mean(), movements.std()])
+    assert table.largest.tolist() == [0]  # positions 90 to 99
+
+
+def test_movement_of_the_largest_tenth():
+    """Of 20 weights the largest two change places: each moves 1/20, all the others stay."""
+    order = [float(i) for i in range(20)]
+    table = analysis.sort_order_movement(linear(order), linear([*order[:18], 19.0, -18.0]))
+    assert table.largest.item() == pytest.approx(1 / 20) and table["mean"].item() == pytest.approx(2 / 20 / 20)
+
+
+def test_average_movement_is_over_weights_and_leaves_the_word_embeddings_out():
+    table = pd.DataFrame({"matrix": ["embeddings.word_embeddings.weight", "a", "b"], "mean": [0.9, 0.1, 0.4], "largest": [0.9, 0.0, 0.1], "entries": [1000, 200, 100]})
+    assert analysis.average_movement(table) == pytest.approx(0.2)
+    assert analysis.average_movement(table, "largest") == pytest.approx(0.1 / 3)
 
 
 def test_sort_order_movement_of_independent_weights_is_a_third():

@@ -125,7 +125,7 @@ def pooled_intervals(values, spread=None, confidence=0.95):
     return pd.DataFrame({"mean": groups.mean(), "low": groups.mean() - half, "high": groups.mean() + half})
 
 
-def unpruned_spread(rows):
+def unpruned_spread(rows, metric="accuracy"):
     """How much a difference of two single runs varies, judged by runs that prune nothing.
 
     The paper has one run a cell and no error bars, but four rows at 0% sparsity, which differ by nothing but protocol
@@ -136,13 +136,16 @@ def unpruned_spread(rows):
     (float, int) or None
         Standard deviation and degrees of freedom; None with less than two such runs.
     """
-    means = task_mean(rows)  # `dense` is one of the four over again
-    unpruned = means[(means.sparsity == 0) & ~means.condition.isin(UNPRUNED)].value
+    return _unpruned_spread(task_mean(rows, metric))
+
+
+def _unpruned_spread(means):
+    unpruned = means[(means.sparsity == 0) & ~means.condition.isin(UNPRUNED)].value  # `dense` is one of the four over again
     return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
 
 
-def pooled_differences(rows, condition, reference, reference_sparsity=None):
-    """A condition's mean accuracy minus a reference's, seed by seed, with `pooled_intervals`; see `regimes`.
+def pooled_differences(rows, condition, reference, reference_sparsity=None, metric="accuracy"):
+    """A condition's task mean minus a reference's, seed by seed, with `pooled_intervals`; see `regimes`.
 
     Parameters
     ----------
@@ -151,13 +154,18 @@ def pooled_differences(rows, condition, reference, reference_sparsity=None):
     condition, reference : str
     reference_sparsity : float, optional
         Default: the same sparsity as the condition's.
+    metric : str
 
     Returns
     -------
     pandas.DataFrame
         Indexed by sparsity: ``mean``, ``low``, ``high``.
     """
-    return pooled_intervals(_paired(task_mean(rows), condition, reference, reference_sparsity), unpruned_spread(rows))
+    return _pooled_differences(task_mean(rows, metric), condition, reference, reference_sparsity)
+
+
+def _pooled_differences(means, condition, reference, reference_sparsity=None):
+    return pooled_intervals(_paired(means, condition, reference, reference_sparsity), _unpruned_spread(means))
 
 
 def regimes(rows, margin=0.01):
@@ -186,9 +194,9 @@ def regimes(rows, margin=0.01):
         ``free_up_to`` and ``shown_free_up_to`` (floats), ``deletion`` and ``restriction`` (lists of sparsities), ``table``
         (data frame indexed by sparsity: ``pruned_loss``, ``deletion_loss`` and ``regained`` with their ``_low`` and ``_high``).
     """
-    against_dense = {"pruned_loss": "prune_pretrain", "deletion_loss": "info_deletion"}
-    found = {name: -pooled_differences(rows, condition, "dense", 0.0).rename(columns={"low": "high", "high": "low"}) for name, condition in against_dense.items()}
-    found["regained"] = pooled_differences(rows, "info_deletion", "prune_pretrain")
+    against_dense, means = {"pruned_loss": "prune_pretrain", "deletion_loss": "info_deletion"}, task_mean(rows)
+    found = {name: -_pooled_differences(means, condition, "dense", 0.0).rename(columns={"low": "high", "high": "low"}) for name, condition in against_dense.items()}
+    found["regained"] = _pooled_differences(means, "info_deletion", "prune_pretrain")
     parts = {name if end == "mean" else f"{name}_{end}": table[end] for name, table in found.items() for end in ("mean", "low", "high")}
     table = pd.DataFrame(parts).dropna(subset=list(found)).round(9)  # one point exactly is within one point
     certain = lambda name: table[f"{name}_low"] > 0
@@ -213,17 +221,35 @@ def sort_order_movement(before, after):
     Returns
     -------
     pandas.DataFrame
-        A row a matrix: ``matrix``, ``mean``, ``std`` over its weights, ``entries``.
+        A row a matrix: ``matrix``, ``mean``, ``std`` over its weights, ``largest`` (the mean over the tenth that was
+        largest before, Fig. 6), ``entries``.
     """
     first, second = prunable_parameters(before), prunable_parameters(after)
     rows = []
     for name in first.keys() & second.keys():
         ranks = [stats.rankdata(w.detach().abs().cpu().numpy().ravel(), method="ordinal") for w in (first[name], second[name])]
         moved = np.abs(ranks[0] - ranks[1]) / len(ranks[0])
-        rows.append((name, moved.mean(), moved.std(), len(moved)))
+        rows.append((name, moved.mean(), moved.std(), moved[ranks[0] > 0.9 * len(moved)].mean(), len(moved)))
     order = {name: i for i, name in enumerate(first)}
-    table = pd.DataFrame(sorted(rows, key=lambda row: order[row[0]]), columns=["matrix", "mean", "std", "entries"])
+    table = pd.DataFrame(sorted(rows, key=lambda row: order[row[0]]), columns=["matrix", "mean", "std", "largest", "entries"])
     return table
+
+
+def average_movement(table, column="mean"):
+    """`sort_order_movement` over all weights but the word embeddings, which the authors' code leaves out as well.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    column : {"mean", "largest"}
+
+    Returns
+    -------
+    float
+        A fraction of the positions.
+    """
+    counted = table[~table.matrix.str.contains("word_embeddings")]
+    return float(np.average(counted[column], weights=counted.entries))
 
 
 def mask_difference_by_matrix(a, b):
@@ -282,7 +308,7 @@ def loss_and_accuracy(rows, condition="info_deletion"):
         Columns ``task``, ``sparsity``, ``mlm_loss``, ``accuracy``.
     """
     chosen = rows[(rows.condition == condition) & rows.metric.isin(["mlm_loss", "accuracy"])]
-    means = chosen.pivot_table(index=["task", "sparsity"], columns="metric", values="value").reset_index()
+    means = chosen.pivot_table(index=["task", "sparsity"], columns="metric", values="value").reindex(columns=["mlm_loss", "accuracy"]).reset_index()
     floor = rows[(rows.condition == "majority") & (rows.metric == "accuracy")].groupby("task").value.mean()
     return means[~((means.accuracy - means.task.map(floor)).abs() < 5e-4)]
 
@@ -290,58 +316,3 @@ def loss_and_accuracy(rows, condition="info_deletion"):
 def loss_correlations(rows, condition="info_deletion"):
     """Pearson correlation of MLM loss and accuracy over the sparsities, for each task."""
     return {task: linear_fit(points.mlm_loss, points.accuracy)[2] for task, points in loss_and_accuracy(rows, condition).groupby("task")}
-
-
-def verdict(holds):
-    """"supported", "not supported", or "cannot say" for None."""
-    return "cannot say" if holds is None else "supported" if holds else "not supported"
-
-
-def verdicts(rows):
-    """What the tidy rows of one model say of the paper's claims 1 to 6 and 11, by these rules.
-
-    1: `regimes` finds the accuracy free up to 30% at least; the rise of the MLM loss is told beside it. 2: from 40
-    to 60% sparsity pruning and information deletion differ by less than 1 point; "cannot say" where they differ by
-    more, but the regain is certain nowhere. 3: `regimes` finds a sparsity at which restriction bites.
-    4: where it does, information deletion has the lower training loss at each sparsity and still lacks 3 points of
-    dense. 5: MLM loss and accuracy correlate below -0.95 on every task. 6: from 50% to 80% sparsity the most affected
-    task loses at least five times as much as the least affected. 11: pruning after fine-tuning is nowhere better by
-    more than 1 point from 30% sparsity on.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Indexed by the number of the claim, with ``evidence`` in words and ``verdict``.
-    """
-    found = regimes(rows)
-    table, free = found["table"], found["free_up_to"]
-    points = lambda x: f"{100 * x:.1f}"
-    percent = lambda x: f"{100 * x:.0f}%"
-    high = found["restriction"]
-    mlm = task_mean(rows, "mlm_loss").groupby(["condition", "sparsity"])["value"].mean()
-    rise = mlm["prune_pretrain", 0.3] - mlm["dense", 0.0] if ("prune_pretrain", 0.3) in mlm else float("nan")
-    result = {1: (f"accuracy within 1 point of dense up to {percent(free)}; MLM loss {rise:+.3f} nats at 30%", free >= 0.3)}
-    middle = table[(table.index >= 0.4) & (table.index <= 0.6)]
-    result[2] = ("; ".join(f"at {percent(s)}: {points(row.pruned_loss)} points lost by pruning, {points(row.deletion_loss)} by deletion" for s, row in middle.iterrows()),
-                 True if (middle.regained.abs() < 0.01).all() else False if (middle.regained_low > 0).any() else None) if len(middle) else ("40 to 60% was not run", None)
-    result[3] = (f"at {percent(max(high))}: {points(table.regained[max(high)])} points won back", True) if high else ("no such sparsity", False)
-    loss = task_mean(rows, "train_loss").groupby(["condition", "sparsity"])["value"].mean()
-    if high:
-        fits = all(loss["info_deletion", s] < loss["prune_pretrain", s] for s in high)
-        result[4] = (f"training loss at {percent(max(high))}: {loss['info_deletion', max(high)]:.3f} against {loss['prune_pretrain', max(high)]:.3f} pruned; "
-                     f"{points(table.deletion_loss[max(high)])} points still lost", fits and table.deletion_loss[max(high)] >= 0.03)
-    else:
-        result[4] = ("no restriction found", None)
-    weakest = max(loss_correlations(rows).items(), key=lambda item: item[1])
-    result[5] = (f"correlations of {weakest[1]:.2f} (weakest, {weakest[0]}) or stronger", weakest[1] < -0.95)
-    accuracy = rows[(rows.metric == "accuracy") & (rows.condition == "prune_pretrain")].groupby(["sparsity", "task"])["value"].mean().unstack()
-    if {0.5, 0.8} <= set(accuracy.index):
-        lost = accuracy.loc[0.5] - accuracy.loc[0.8]
-        result[6] = (f"50 to 80%: {points(lost.min())} points ({lost.idxmin()}) to {points(lost.max())} ({lost.idxmax()})", lost.max() >= 5 * max(lost.min(), 0.002))
-    else:
-        result[6] = ("50% or 80% was not run", None)
-    better = difference(task_mean(rows), "prune_downstream", "prune_pretrain")
-    better = better[better.sparsity >= 0.3]
-    best = better.loc[better["mean"].idxmax()] if len(better) else None
-    result[11] = (f"at best {points(best['mean'])} points better, at {percent(best.sparsity)}", best["mean"] <= 0.01) if best is not None else ("not run", None)
-    return pd.DataFrame([(n, text, verdict(holds)) for n, (text, holds) in result.items()], columns=["number", "evidence", "verdict"]).set_index("number")

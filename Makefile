@@ -43,7 +43,7 @@ binder-check:  ## make Binder's environment in build/binder, and run notebook 00
 	@$(PYTHON) -m venv build/repo2docker
 	@build/repo2docker/bin/python -m pip --disable-pip-version-check install -qq jupyter-repo2docker
 	@build/repo2docker/bin/jupyter-repo2docker --no-build --debug --user-id 1000 --user-name jovyan . > build/binder/Dockerfile 2>&1
-	@grep -E 'environment.yml|postBuild|start' build/binder/Dockerfile
+	@grep -E '^(COPY.*environment.yml|RUN ./binder/postBuild|ENV R2D_ENTRYPOINT)' build/binder/Dockerfile
 
 # Colab's versions, a stand-in for google.colab that is imported at the start, and the course's address leading to this folder:
 # the first cell of each notebook then does what it does on Colab, with what is committed here.

@@ -79,7 +79,7 @@ def test_minutes_and_memory_are_measured(name):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     row = re.search(rf"^\|.*\(notebooks/{name}\.ipynb\).*\| ([\d.]+) \|$", readme, re.MULTILINE)
     assert float(row[1]) == took.minutes
-    assert f"the cells take on {took.cores} CPU core" in readme
+    assert f"the cells take on {notebooks.plural(took.cores)};" in readme
 
 
 @each_notebook

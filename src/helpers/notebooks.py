@@ -6,7 +6,6 @@ are written back, and the minutes and the memory that they took into their first
 
 import argparse
 import math
-import os
 import re
 import sys
 import time
@@ -20,6 +19,8 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from tqdm import tqdm
 from traitlets.config import Config
+
+from . import profiles
 
 # JupyterLab's page, whose figures have no alternative text of their own
 PAGE = """{% extends "lab/index.html.j2" %}
@@ -112,12 +113,6 @@ def describe_figures(notebook):
                     output.metadata["image/png"] = output.metadata.get("image/png", {}) | {"alt": " ".join(text.split())}
 
 
-def cores():
-    """How many cores the kernel may use at once: those of this process, or fewer by `OMP_NUM_THREADS`."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(available, int(os.environ.get("OMP_NUM_THREADS") or available))
-
-
 def state(notebook, minutes, megabytes):
     """Write what a run took where readers and tests find it, in place: the first cell's sentence, and the metadata.
 
@@ -127,14 +122,19 @@ def state(notebook, minutes, megabytes):
     minutes, megabytes : float
         Of the whole run, and at its peak.
     """
-    took = {"minutes": max(0.1, round(minutes, 1)), "gigabytes": round(megabytes / 1000, 1), "cores": cores()}
+    took = {"minutes": max(0.1, round(minutes, 1)), "gigabytes": round(megabytes / 1000, 1), "cores": profiles.cores()}
     notebook.metadata["measured"] = took
     notebook.cells[0].source = STATED.sub(sentence(took), notebook.cells[0].source)
 
 
 def sentence(took):
     """What a notebook's first cell says of a measurement, a dict of minutes, gigabytes and cores."""
-    return f"the cells take {took['minutes']} minutes and {took['gigabytes']} GB on {took['cores']} CPU core{'s' * (took['cores'] > 1)}"
+    return f"the cells take {took['minutes']} minutes and {took['gigabytes']} GB on {plural(took['cores'])}"
+
+
+def plural(cores):
+    """Such as "2 CPU cores"."""
+    return f"{cores} CPU core{'s' * (cores > 1)}"
 
 
 def state_in_readme(readme, measured):
@@ -149,7 +149,7 @@ def state_in_readme(readme, measured):
     text = readme.read_text(encoding="utf-8")
     for name, took in measured.items():
         text = re.sub(rf"(\(notebooks/{name}\.ipynb\) \|.*\| )[\d.]+( \|)$", rf"\g<1>{took['minutes']}\2", text, flags=re.MULTILINE)
-        text = re.sub(r"(the cells take on )\w+( CPU core)", rf"\g<1>{took['cores']}\2", text)
+        text = re.sub(r"(the cells take on )\w+ CPU cores?", rf"\g<1>{plural(took['cores'])}", text)
     readme.write_text(text, encoding="utf-8")
 
 

@@ -136,7 +136,7 @@ def test_figures_fit_a_laptop(name):
     for cell, images in figures(name):
         for output in images:
             width = int.from_bytes(base64.b64decode(output.data["image/png"])[16:20], "big")  # of the PNG's header
-            assert width <= 1_400, f"{width} pixels wide; wider ones are shrunk until their text cannot be read:\n{cell.source}"
+            assert width <= 1_300, f"{width} pixels wide; wider ones are shrunk until their text cannot be read:\n{cell.source}"
 
 
 @pytest.mark.parametrize("path", sorted([*FOLDER.glob("*.ipynb"), *(ROOT / "src/helpers").rglob("*.py")]), ids=lambda path: path.name)

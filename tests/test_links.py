@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -127,3 +128,10 @@ def test_outside_of_the_course_it_says_where_to_go(tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     assert links.main([]) == 1
     assert "go to the top of the course" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "src/helpers").rglob("*.py")]), ids=lambda path: path.name)
+def test_no_widget_is_newer_than_colabs(path):
+    """Colab has ipywidgets 7.7.1; these came with 8."""
+    newer = r"\b(Stack|TagsInput|ColorsInput|FloatsInput|IntsInput|DatetimePicker|NaiveDatetimePicker|TimePicker)\(|\.titles\b|\btitles="
+    assert COLAB["ipywidgets"].startswith("7.") and not re.findall(newer, path.read_text(encoding="utf-8"))

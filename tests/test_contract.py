@@ -109,7 +109,7 @@ def test_exercises_have_marks_hints_and_solutions(name):
         if "exercises.check(" in cell.source and cell.cell_type == "code":
             said = before.source
             assert re.search(r"\*Difficulty [●○]{3} · importance [●○]{3} · .*(minute|hour)", said), said
-            assert "<summary>Hint" in after.source and "<summary>Solution" in after.source, after.source
+            assert re.search("<summary>.*[Hh]int", after.source) and "<summary>Solution" in after.source, after.source
 
 
 @each_notebook
@@ -119,7 +119,7 @@ def test_predictions_stand_alone_and_are_compared(name):
         made = re.search(r"^(\w+) = predictions\.(number|choice)\(", cell.source, re.MULTILINE)
         if made:
             assert cell.source.strip().splitlines()[-1] == made[1], "a prediction is shown by the last line of its cell"
-            assert not re.search(r"plt\.|plots\.", cell.source), "a prediction comes before its figure"
+            assert "plt.show(" not in cell.source, "a prediction comes before its figure"
             assert any(f"{made[1]}.against(" in later.source for later in cells[number + 1 :]), f"{made[1]} is never compared"
 
 

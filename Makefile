@@ -5,10 +5,16 @@ TORCH  := 2.13.0
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup run test lab figure clean
+# Without the index of CPU builds at hand, pip takes what it has; --retries 0 keeps it from waiting long.
+CPU    := --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu
+# The notebooks of colab-check, by number: make colab-check ONLY="0*"
+ONLY   ?= 00 01 02 03
+COLABPIP = build/colab/venv/bin/python -m pip --disable-pip-version-check install -qq
+
+.PHONY: help setup run test lab figure links binder-check colab-check clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.installed  ## install what is missing into .venv
 
@@ -24,6 +30,35 @@ lab: setup  ## open the course in JupyterLab
 figure: setup  ## draw the README's figure again, from the reference results
 	@$(BIN)/python -m helpers.plots docs/regimes.png
 
+links: setup  ## write badges and the cell for Colab into README and notebooks; a fork: make links REPO=OWNER/REPO
+	@$(BIN)/python -m helpers.links $(REPO)
+
+binder-check:  ## make Binder's environment in build/binder, and run notebook 00 there on one core
+	@$(PYTHON) -m venv --clear build/binder
+	@sed -n 's/^  - pytorch-cpu .*/torch==$(TORCH)/p; /^  - python /d; s/^  - \([a-z].* .*\)/\1/p' binder/environment.yml > build/binder/pip.txt
+	@build/binder/bin/python -m pip --disable-pip-version-check install -qq $(CPU) -r build/binder/pip.txt
+	@PATH="$(CURDIR)/build/binder/bin:$$PATH" binder/postBuild > /dev/null
+	@! build/binder/bin/python -m pip list 2> /dev/null | grep -iE '^(nvidia|cuda|triton)' || { echo "these are for GPUs"; exit 1; }
+	@binder/start build/binder/bin/python -m helpers.notebooks --only 00 --out build/binder/out
+	@$(PYTHON) -m venv build/repo2docker
+	@build/repo2docker/bin/python -m pip --disable-pip-version-check install -qq jupyter-repo2docker
+	@build/repo2docker/bin/jupyter-repo2docker --no-build --debug --user-id 1000 --user-name jovyan . > build/binder/Dockerfile 2>&1
+	@grep -E '^(COPY.*environment.yml|RUN ./binder/postBuild|ENV R2D_ENTRYPOINT)' build/binder/Dockerfile
+
+# Colab's versions, a stand-in for google.colab that is imported at the start, and the course's address leading to this folder:
+# the first cell of each notebook then does what it does on Colab, with what is committed here.
+colab-check:  ## run notebooks with Colab's versions, the course fetched by their own first cell
+	@$(PYTHON) -m venv --clear build/colab/venv
+	@grep -v '^torch==' tests/colab.txt > build/colab/pip.txt
+	@$(COLABPIP) $(CPU) -r build/colab/pip.txt "nbval>=0.11,<0.12" "$$(grep '^torch==' tests/colab.txt)+cpu" 2> /dev/null || { \
+	  echo "no CPU build of Colab's $$(grep '^torch==' tests/colab.txt) is to be had here; taking $(TORCH)"; \
+	  $(COLABPIP) $(CPU) -r build/colab/pip.txt "nbval>=0.11,<0.12" torch==$(TORCH); }
+	@cd build/colab/venv/lib/python*/site-packages && mkdir -p google/colab && touch google/colab/__init__.py && echo 'import google.colab' > colab.pth
+	@rm -rf build/colab/content && mkdir build/colab/content && cp $(ONLY:%=notebooks/%*.ipynb) build/colab/content
+	@cd build/colab/content && GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="url.file://$(CURDIR).insteadOf" \
+	  GIT_CONFIG_VALUE_0="$$(sed -n 's/^Repository = "\(.*\)"/\1/p' ../../../pyproject.toml)" HF_HUB_OFFLINE=1 \
+	  ../venv/bin/python -m pytest -q -p no:cacheprovider --rootdir . --nbval-lax --nbval-current-env --nbval-cell-timeout 600 .
+
 clean:  ## remove what was built; .venv and your runs stay
 	rm -rf build .pytest_cache src/*.egg-info
 	find src tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
@@ -38,7 +73,7 @@ $(VENV)/.installed: pyproject.toml
 	@echo "installing into $(VENV), a few minutes the first time ..."
 	@$(BIN)/python -c 'import torch' 2> /dev/null || if nvidia-smi > /dev/null 2>&1; \
 	  then $(PIP) torch==$(TORCH); \
-	  else $(PIP) --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu torch==$(TORCH); fi
+	  else $(PIP) $(CPU) torch==$(TORCH); fi
 	@$(PIP) -e '.[test,browser,ray,book]'
 	@touch $@
 

@@ -2,8 +2,10 @@
 
 import os
 import re
+import subprocess
+import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PYPI_NAMES = {"pytorch-cpu": "torch"}
 CONDA_ONLY = {"python", "pip"}
+FOR_GPUS = re.compile("cuda|nvidia|cudnn|triton|pytorch-gpu", re.IGNORECASE)
 
 
 def ranges(lines):
@@ -46,7 +49,34 @@ def test_conda_python_is_supported(file):
 @pytest.mark.parametrize("file", ["pyproject.toml", "environment.yml", "binder/environment.yml", "binder/postBuild"])
 def test_no_gpu_package_is_named(file):
     lines = [line.split("#")[0] for line in (ROOT / file).read_text().splitlines()]
-    assert not [line for line in lines if re.search("cuda|nvidia|cudnn|pytorch-gpu", line, re.IGNORECASE)]
+    assert not [line for line in lines if FOR_GPUS.search(line)]
+
+
+def resolved(names):
+    """These packages and all that they need, by the metadata of what is installed here."""
+    found, waiting = {}, [Requirement(name) for name in names]
+    while waiting:
+        requirement = waiting.pop()
+        name = re.sub("[-_.]+", "-", requirement.name).lower()
+        extras = {""} | requirement.extras
+        if extras <= found.get(name, set()):
+            continue
+        found[name] = found.get(name, set()) | extras
+        try:
+            needed = [Requirement(line) for line in requires(name) or []]
+        except PackageNotFoundError:
+            continue  # its name alone is looked at
+        waiting += [r for r in needed if r.marker is None or any(r.marker.evaluate({"extra": extra}) for extra in extras)]
+    return set(found)
+
+
+def test_no_gpu_package_is_resolved():
+    """What Binder's environment needs in turn; make binder-check installs it all and looks again."""
+    if "+cpu" not in version("torch"):
+        pytest.skip(f"torch {version('torch')} is not a CPU build, so it tells nothing of what a CPU build needs")
+    names = resolved(ranges(conda_lines("binder/environment.yml")))
+    assert {"torch", "tokenizers", "jupyter-server"} <= names
+    assert not [name for name in names if FOR_GPUS.search(name)]
 
 
 @pytest.mark.parametrize("file", ["Makefile", "README.md"])
@@ -61,7 +91,12 @@ def test_installed_version_is_supported(name):
     assert ALL[name].contains(version(name)), f"{name} {version(name)} is outside {ALL[name]}; run make setup"
 
 
-@pytest.mark.parametrize("file", ["binder/postBuild", ".ci/run"])
+def test_binder_starts_on_one_core():
+    done = subprocess.run([ROOT / "binder/start", sys.executable, "-c", "import os; print(os.environ['OMP_NUM_THREADS'])"], capture_output=True, text=True)
+    assert done.stdout.split() == ["1"]
+
+
+@pytest.mark.parametrize("file", ["binder/postBuild", "binder/start", ".ci/run"])
 def test_scripts_stop_at_the_first_error(file):
     assert "set -euo pipefail" in (ROOT / file).read_text()
     assert os.name == "nt" or os.access(ROOT / file, os.X_OK)

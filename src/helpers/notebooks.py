@@ -1,11 +1,13 @@
 """Execute the course's notebooks, with progress, and keep them and their HTML.
 
-From a shell: ``python -m helpers.notebooks --out build``, or with ``--only 03`` just one.
+From a shell: ``python -m helpers.notebooks --out build``, or with ``--only 03`` just one. With ``--in-place`` the notebooks
+are written back, and the minutes and the memory that they took into their first cells and into the README.
 """
 
 import argparse
 import base64
 import io
+import math
 import re
 import sys
 import time
@@ -19,6 +21,17 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from PIL import Image
 from tqdm import tqdm
+from traitlets.config import Config
+
+from . import profiles
+
+# JupyterLab's page, whose figures have no alternative text of their own
+PAGE = """{% extends "lab/index.html.j2" %}
+{% block data_png scoped %}
+{%- set alt = output | get_metadata("alt", "image/png") or "" -%}
+{{ super() | replace("<img ", '<img alt="' ~ (alt | escape_html) ~ '" ') if alt else super() }}
+{%- endblock %}"""
+STATED = re.compile(r"the cells take [\d.]+ minutes and [\d.]+ GB on \w+ CPU cores?")
 
 
 def find(folder, pattern=""):
@@ -103,10 +116,68 @@ def normalise(notebook):
         cell.metadata.pop("execution", None)
 
 
+def describe_figures(notebook):
+    """Give each figure what its cell prints as alternative text, in place: the text after the figure, or else before it."""
+    for cell in notebook.cells:
+        said = ""
+        for output in reversed(cell.get("outputs", [])):
+            if output.get("name") == "stdout":
+                said = output.text
+            elif "image/png" in output.get("data", {}):
+                text = said or "".join(other.text for other in cell.outputs if other.get("name") == "stdout")
+                if text.strip():
+                    output.metadata["image/png"] = output.metadata.get("image/png", {}) | {"alt": " ".join(text.split())}
+
+
+def state(notebook, minutes, megabytes):
+    """Write what a run took where readers and tests find it, in place: the first cell's sentence, and the metadata.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    minutes, megabytes : float
+        Of the whole run, and at its peak.
+    """
+    took = {"minutes": max(0.1, round(minutes, 1)), "gigabytes": round(megabytes / 1000, 1), "cores": profiles.cores()}
+    notebook.metadata["measured"] = took
+    notebook.cells[0].source = STATED.sub(sentence(took), notebook.cells[0].source)
+
+
+def sentence(took):
+    """What a notebook's first cell says of a measurement, a dict of minutes, gigabytes and cores."""
+    return f"the cells take {took['minutes']} minutes and {took['gigabytes']} GB on {plural(took['cores'])}"
+
+
+def plural(cores):
+    """Such as "2 CPU cores"."""
+    return f"{cores} CPU core{'s' * (cores > 1)}"
+
+
+def state_in_readme(readme, measured):
+    """Write the minutes of notebooks into the README's table.
+
+    Parameters
+    ----------
+    readme : Path
+    measured : dict of str to dict
+        Name of a notebook → its measurement.
+    """
+    text = readme.read_text(encoding="utf-8")
+    for name, took in measured.items():
+        text = re.sub(rf"(\(notebooks/{name}\.ipynb\) \|.*\| )[\d.]+( \|)$", rf"\g<1>{took['minutes']}\2", text, flags=re.MULTILINE)
+        text = re.sub(r"(the cells take on )\w+ CPU cores?", rf"\g<1>{plural(took['cores'])}", text)
+    readme.write_text(text, encoding="utf-8")
+
+
 def to_html(notebook, folder, name):
-    """The notebook as one HTML page, with its images inside and its links to other notebooks leading to their pages."""
+    """The notebook as one HTML page, with its images inside, described, and its links to other notebooks leading to their pages.
+
+    Cells that only prepare a place to run in, tagged ``remove-cell``, are left out.
+    """
+    describe_figures(notebook)
     resources = {"metadata": {"name": name, "path": str(folder)}}
-    html, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook, resources=resources)
+    settings = Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove-cell"]}})
+    html, _ = HTMLExporter(config=settings, raw_template=PAGE, embed_images=True).from_notebook_node(notebook, resources=resources)
     return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
 
 
@@ -116,7 +187,7 @@ def main(arguments=None):
     parser.add_argument("--notebooks", default="notebooks", metavar="DIR", help="where they are; default: notebooks")
     parser.add_argument("--only", default="", metavar="PATTERN", help='those whose name contains this, such as 03 or "0[1-3]"')
     parser.add_argument("--out", default="build", metavar="DIR", help="where executed notebooks and HTML go; default: build")
-    parser.add_argument("--in-place", action="store_true", help="also write each executed notebook back to where it came from")
+    parser.add_argument("--in-place", action="store_true", help="also write each executed notebook back to where it came from, with what it took")
     parser.add_argument("--no-html", action="store_true", help="no HTML")
     options = parser.parse_args(arguments)
 
@@ -127,8 +198,9 @@ def main(arguments=None):
         return 1
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
+    kept = Path(options.notebooks, "runs").exists()  # finished runs are not made again, so the time would be too short
 
-    rows = []
+    rows, measured = [], {}
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata.pop("widgets", None)  # the state of the widgets of an earlier run
@@ -141,8 +213,13 @@ def main(arguments=None):
             return 1
         finally:
             normalise(notebook)
+            describe_figures(notebook)
             nbformat.write(notebook, out / path.name)
         if options.in_place:
+            _, _, minutes, peak = rows[-1]
+            if not kept and not math.isnan(peak):
+                state(notebook, minutes, peak)
+                measured[path.stem] = notebook.metadata["measured"]
             nbformat.write(notebook, path)
         if not options.no_html:
             (out / f"{path.stem}.html").write_text(to_html(notebook, path.parent, path.stem), encoding="utf-8")
@@ -153,6 +230,12 @@ def main(arguments=None):
     _, cells, minutes, peaks = zip(*rows)
     print(f"{'together':26} {sum(cells):5} {sum(minutes):8.1f} {max(peaks):8.0f}")
     print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {out}")
+    readme = Path(options.notebooks).parent / "README.md"
+    if measured and readme.exists():
+        state_in_readme(readme, measured)
+    elif options.in_place:
+        print(f"minutes and memory were not written: {Path(options.notebooks, 'runs')} has finished runs, which spare time; move it away to measure"
+              if kept else "minutes and memory were not written: this system does not tell the memory of a process")
     return 0
 
 

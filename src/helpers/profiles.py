@@ -149,6 +149,12 @@ def launched_processes():
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
+def cores():
+    """How many cores a computation here may use at once: those that the process is given, or fewer by `OMP_NUM_THREADS`."""
+    given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(given, int(os.environ.get("OMP_NUM_THREADS") or given))
+
+
 def variables():
     """The environment variables that processes on other machines need to find the same data."""
     return {name: os.environ[name] for name in ("HUB_MIRROR", "HF_HUB_OFFLINE") if name in os.environ}

@@ -250,6 +250,7 @@ def engine_times(shape, sparsities, batches=(1, 32), tokens=32, repeats=9, which
             table = in_turns(calls, ids, repeats)
             table.loc[table.engine == "smaller", "difference"] = np.nan
             rows.append(table.assign(model=shape, sparsity=sparsity))
+        del model, calls  # else these stay in memory while the next ones are built
     table = pd.concat(rows, ignore_index=True)
     return table[["model", "sparsity", *table.columns.drop(["model", "sparsity"])]]
 

@@ -232,7 +232,7 @@ def _over_seeds(values, single=None):
     """Mean and ends of the interval of fractions, one a seed, and these in words. Without an interval the mean is judged: it counts all weights."""
     mean, low, high = analysis.interval(np.atleast_1d(values))
     words = f"{100 * low:.1f} to {100 * high:.1f}" if low == low else "no interval" if single is not None else "one run, no interval"
-    words += f"; single ones {100 * min(single):.1f} to {100 * max(single):.1f}%" if single is not None else ""
+    words += f"; single ones {100 * min(single):.1f} to {100 * max(single):.1f}%" if single is not None and len(single) > 1 else ""
     return (mean, low, high, words) if low == low else (mean, mean, mean, words)
 
 

@@ -60,7 +60,7 @@ def sparsity_axis(ax):
 
 
 def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"), *,
-           task=None, relative=False, mine=None, floors=True, ax=None):
+           task=None, relative=False, mine=None, floors=True, bands=True, ax=None):
     """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
 
     Parameters
@@ -78,6 +78,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
         The learner's own rows of that task, drawn as stars.
     floors : bool
         Draw the dense, from-scratch and majority values of the first source as horizontal lines.
+    bands : bool
+        Draw the intervals.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -105,7 +107,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
             low = line.low.clip(lower=0) if metric.endswith("loss") else line.low  # a loss is never negative
-            ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
+            if bands:
+                ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
             if condition not in shown:
                 shown.append(condition)
         if floors and number == 0 and metric != "mlm_loss":
@@ -152,13 +155,19 @@ def weight_histogram(weight, threshold=None, ax=None):
     threshold : float, optional
     ax : matplotlib.axes.Axes, optional
     """
-    ax = ax or plt.gca()
     magnitude = weight.detach().abs().flatten().cpu().numpy()
-    bins = np.linspace(0, np.quantile(magnitude, 0.999), 61)
-    counts, edges = np.histogram(magnitude, bins)
-    pruned = edges[1:] <= threshold if threshold is not None else np.zeros(len(counts), bool)
-    colors = np.where(pruned[:, None], _COLORS[3], _COLORS[0])
-    ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colors, linewidth=0)
+    return magnitude_histogram(*np.histogram(magnitude, np.linspace(0, np.quantile(magnitude, 0.999), 61)), threshold, ax)
+
+
+def magnitude_histogram(counts, edges, threshold=None, ax=None):
+    """The same from the counts in bins and the edges of the bins, as `numpy.histogram` gives them."""
+    ax = ax or plt.gca()
+    below = np.searchsorted(edges, threshold, side="right") - 1 if threshold is not None else 0
+    below = max(0, min(below, len(counts)))
+    for part, color in ((slice(0, below), _COLORS[3]), (slice(below, None), _COLORS[0])):
+        if len(counts[part]):
+            ax.stairs(counts[part], edges[part.start : part.start + len(counts[part]) + 1], fill=True, color=color)
+    ax.set_xlim(0)
     if threshold is not None:
         ax.axvline(threshold, color="black", linewidth=1.2)
         ax.annotate("  threshold", (threshold, 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
@@ -287,6 +296,34 @@ def roofline(points, roofs, ax=None):
     ax.set_xlabel("useful operations a byte moved")
     ax.set_ylabel("useful operations, 10⁹ a second")
     ax.legend(loc="lower right", title="numbers: tokens at once", title_fontsize="small")
+    return ax
+
+
+def sensitivity_map(rise, top=None, ax=None):
+    """How much the loss rises when only this matrix is pruned, as a map of layers and matrices.
+
+    Parameters
+    ----------
+    rise : pandas.Series
+        Nats, indexed by names as `matrix_names` gives them; those that stand in no layer are left out.
+    top : float, optional
+        The end of the colour scale; default the largest.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = ax or plt.gca()
+    grid = pd.Series({tuple(name.split(" ", 1)): value for name, value in rise.items() if name[0].isdigit()}).unstack()
+    order = [name for name in ("query", "key", "value", "attention output", "feed-forward in", "feed-forward out") if name in grid]
+    grid = grid[order + [name for name in grid if name not in order]]
+    grid = grid.loc[sorted(grid.index, key=int)]
+    top = max(top or grid.to_numpy().max(), 1e-9)
+    image = ax.imshow(grid, cmap="cividis_r", vmin=0, vmax=top, aspect="auto")
+    ax.figure.colorbar(image, ax=ax, label="rise of the MLM loss (nats)")
+    for (y, x), value in np.ndenumerate(grid):
+        ax.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=9, color="white" if value > 0.55 * top else "black")
+    ax.set_xticks(range(grid.shape[1]), grid.columns, fontsize=9)
+    ax.set_yticks(range(grid.shape[0]), grid.index)
+    ax.set_ylabel("layer")
+    ax.grid(False)
     return ax
 
 

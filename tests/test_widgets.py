@@ -101,7 +101,7 @@ def test_the_widgets_tested_are_those_of_the_notebooks():
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
                 used |= {name for name in NAMES if f"widgets.{name}(" in cell.source}
-    made = {node.name for node in ast.parse(Path(widgets.__file__).read_text()).body if isinstance(node, ast.FunctionDef) and "explorer(draw" in ast.unparse(node)}
+    made = {node.name for node in ast.parse(Path(widgets.__file__).read_text()).body if isinstance(node, ast.FunctionDef) and "return explorer(" in ast.unparse(node)}
     assert made == used == set(NAMES)
 
 
@@ -182,10 +182,15 @@ def test_sensitivity_map_names_the_most_sensitive_matrix(boxes):
     assert "<b>pooler</b> (+11.40 nats)" in box.readout.value and "Not in a layer: word embeddings +0.00; pooler" in box.readout.value
 
 
-def test_a_slider_keeps_the_places_that_the_layout_found(model):
-    placed, free = widgets.render((8.6, 3.4), lambda figure: str(figure.subplots().plot([1, 2])), places := [])[0], len(places)
-    again = widgets.render((8.6, 3.4), lambda figure: str(figure.subplots().plot([1, 2])), places)[0]
-    assert free == 1 and again == placed
+def test_a_slider_draws_what_a_new_figure_would_show(model):
+    weights = pruning.prunable_parameters(model)
+    moved, fresh = widgets.threshold_explorer(weights), widgets.threshold_explorer(weights)
+    for sparsity in (0.2, 0.99, 0.7):
+        moved.controls["sparsity"].value = sparsity
+    fresh.controls["sparsity"].value = 0.7
+    assert moved.picture.value == fresh.picture.value
+    fresh.controls["sparsity"].value = 0.3
+    assert moved.picture.value != fresh.picture.value
 
 
 @pytest.mark.parametrize("name", ["threshold_explorer", "mask_overlap"])

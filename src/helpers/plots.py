@@ -37,6 +37,7 @@ ENGINE_STYLE = {
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
                 "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
 RELATIVE_LABEL = {"accuracy": "accuracy against dense (points)", "train_loss": "training loss above dense (nats)", "mlm_loss": "MLM loss above dense (nats)"}
+PRUNED_COLOR = _COLORS[3]  # of weights below the threshold
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
@@ -66,7 +67,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
     Parameters
     ----------
     sources : dict of str to pandas.DataFrame
-        Name of the source → tidy rows of one model. The first is drawn with solid lines and full markers.
+        Name of the source → tidy rows of one model, or what `helpers.analysis.intervals` made of them. The first is
+        drawn with solid lines and full markers.
     metric : str
         ``accuracy`` (drawn in %), ``train_loss`` or ``mlm_loss``.
     conditions : sequence of str
@@ -90,10 +92,9 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
     scale = 100 if metric == "accuracy" else 1
     shown = []
     for number, (source, rows) in enumerate(sources.items()):
-        values = task_mean(rows[rows.task == task] if task else rows, metric)
-        if values.empty:
+        means = rows if "mean" in rows else intervals(task_mean(rows[rows.task == task] if task else rows, metric))
+        if means.empty:
             continue
-        means = intervals(values)
         dense = means[means.condition == "dense"]["mean"]
         shift = dense.iloc[0] if relative and len(dense) else 0.0
         for condition in conditions:
@@ -130,7 +131,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
     ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
-    ax.set_title(NAMES[task] if task else f"mean over {next(iter(sources.values())).task.nunique()} tasks")
+    first = next(iter(sources.values()))
+    ax.set_title(NAMES[task] if task else f"mean over {first.task.nunique()} tasks" if "task" in first else "mean over tasks")
     return sparsity_axis(ax)
 
 
@@ -164,7 +166,7 @@ def magnitude_histogram(counts, edges, threshold=None, ax=None):
     ax = ax or plt.gca()
     below = np.searchsorted(edges, threshold, side="right") - 1 if threshold is not None else 0
     below = max(0, min(below, len(counts)))
-    for part, color in ((slice(0, below), _COLORS[3]), (slice(below, None), _COLORS[0])):
+    for part, color in ((slice(0, below), PRUNED_COLOR), (slice(below, None), _COLORS[0])):
         if len(counts[part]):
             ax.stairs(counts[part], edges[part.start : part.start + len(counts[part]) + 1], fill=True, color=color)
     ax.set_xlim(0)
@@ -299,6 +301,13 @@ def roofline(points, roofs, ax=None):
     return ax
 
 
+def layer_grid(values):
+    """A series indexed by names as `matrix_names` gives them, as a table: a row a layer, a column a kind of matrix."""
+    grid = pd.Series({tuple(name.split(" ", 1)): value for name, value in values.items() if name[0].isdigit()}).unstack()
+    order = [name for name in ("query", "key", "value", "attention output", "feed-forward in", "feed-forward out") if name in grid]
+    return grid.loc[sorted(grid.index, key=int), order + [name for name in grid if name not in order]]
+
+
 def sensitivity_map(rise, top=None, ax=None):
     """How much the loss rises when only this matrix is pruned, as a map of layers and matrices.
 
@@ -310,11 +319,7 @@ def sensitivity_map(rise, top=None, ax=None):
         The end of the colour scale; default the largest.
     ax : matplotlib.axes.Axes, optional
     """
-    ax = ax or plt.gca()
-    grid = pd.Series({tuple(name.split(" ", 1)): value for name, value in rise.items() if name[0].isdigit()}).unstack()
-    order = [name for name in ("query", "key", "value", "attention output", "feed-forward in", "feed-forward out") if name in grid]
-    grid = grid[order + [name for name in grid if name not in order]]
-    grid = grid.loc[sorted(grid.index, key=int)]
+    ax, grid = ax or plt.gca(), layer_grid(rise)
     top = max(top or grid.to_numpy().max(), 1e-9)
     image = ax.imshow(grid, cmap="cividis_r", vmin=0, vmax=top, aspect="auto")
     ax.figure.colorbar(image, ax=ax, label="rise of the MLM loss (nats)")

@@ -5,6 +5,7 @@ size, so nothing flickers. The returned box carries its ``controls`` (by name) a
 """
 
 import copy
+import html
 import io
 from functools import lru_cache
 
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 from tqdm.auto import tqdm
 
 from . import analysis, plots
@@ -39,34 +41,63 @@ def choice(options, description, value=None):
     return ipywidgets.Dropdown(options=options, value=first if value is None else value, description=description, **WIDE)
 
 
-def explorer(draw, controls, size=(8.6, 3.4)):
+def explorer(stage, controls, size=(8.6, 3.4), moving=(), margins=None):
     """Controls above a figure and its sentence.
+
+    What a slider moves is drawn over a kept picture of all the rest, axes and labels among it, which take most of the time.
 
     Parameters
     ----------
-    draw : callable
-        ``draw(figure, **values)`` draws into a new figure and returns the sentence; with no figure wanted
-        (`size` None) it is ``draw(**values)`` and returns HTML.
+    stage : callable
+        ``stage(figure, **values)``, with the values of the controls that are not `moving`, draws into a new figure and
+        returns ``move, artists``: ``move(**values)``, with the values of the moving ones, changes the artists and
+        returns the sentence. With no figure wanted (`size` None) it is ``stage(**values)`` and returns HTML.
     controls : dict of str to ipywidgets.Widget
     size : tuple of float, or None
         Inches.
+    moving : tuple of str
+        The controls that change only `artists`.
+    margins : dict, optional
+        Where the axes are, for `matplotlib.figure.Figure.subplots_adjust`. Default: a layout is looked for, which takes
+        as long as a drawing.
 
     Returns
     -------
     ipywidgets.VBox
     """
-    readout = ipywidgets.HTML(layout=ipywidgets.Layout(min_height="60px"))
+    width = size[0] * DPI if size else 700
+    readout = ipywidgets.HTML(layout=ipywidgets.Layout(width=f"{width:.0f}px", min_height="72px"))
     picture = picture_of(size) if size else None
-    places = {}
+    kept = {}
 
     def update(change=None):
         values = {name: control.value for name, control in controls.items()}
         if size is None:
-            readout.value = draw(**values)
+            readout.value = stage(**values)
             return
-        # Laying out a figure takes as long as drawing it, and a slider does not change the layout
-        chosen = tuple(value for name, value in values.items() if not isinstance(controls[name], (ipywidgets.SelectionSlider, ipywidgets.IntSlider)))
-        picture.value, readout.value = render(size, lambda figure: draw(figure, **values), places.setdefault(chosen, []))
+        moved = {name: values.pop(name) for name in moving}
+        here = tuple(values.values())
+        if here in kept:
+            kept[here] = kept.pop(here)  # the last one used comes last
+        else:
+            figure = Figure(figsize=size, dpi=DPI, layout=None if margins else "constrained")
+            if margins:
+                figure.subplots_adjust(**margins)
+            canvas = FigureCanvasAgg(figure)
+            move, artists = stage(figure, **values)
+            for artist in artists:
+                artist.set_animated(True)  # left out when the rest is drawn
+            move(**moved)
+            canvas.draw()
+            kept[here] = canvas, canvas.copy_from_bbox(figure.bbox), move, artists
+            if len(kept) > 12:  # some 2 MB each
+                del kept[next(iter(kept))]
+        canvas, rest, move, artists = kept[here]
+        canvas.restore_region(rest)
+        sentence = move(**moved)
+        for artist in artists:
+            artist.axes.draw_artist(artist)
+        picture.value, readout.value = _png(canvas), _paragraph(sentence, size)
 
     for control in controls.values():
         control.observe(update, names="value")
@@ -81,23 +112,23 @@ def picture_of(size):
     return ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=f"{size[0] * DPI:.0f}px", height=f"{size[1] * DPI:.0f}px"))
 
 
-def render(size, draw, places=None):
-    """A new figure as PNG, and as HTML what `draw(figure)` says of it.
-
-    Parameters
-    ----------
-    places : list, optional
-        Where the axes of an earlier figure of the same layout are; filled in if it is empty.
-    """
-    figure = Figure(figsize=size, dpi=DPI, layout=None if places else "constrained")
+def render(size, draw):
+    """A new figure as PNG, and as HTML what `draw(figure)` says of it."""
+    figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     sentence = draw(figure)
-    for ax, place in zip(figure.axes, places or ()):
-        ax.set_position(place)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return _png(canvas), _paragraph(sentence, size)
+
+
+def _png(canvas):
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    if places is not None and not places:
-        places += [ax.get_position() for ax in figure.axes]
-    return buffer.getvalue(), f"<p style='max-width:{size[0] * DPI:.0f}px; line-height:1.4'>{sentence}</p>"
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", compress_level=1)  # it goes to this machine's browser
+    return buffer.getvalue()
+
+
+def _paragraph(sentence, size):
+    return f"<p style='max-width:{size[0] * DPI:.0f}px; line-height:1.4'>{sentence}</p>"
 
 
 def threshold_explorer(weights):
@@ -112,19 +143,31 @@ def threshold_explorer(weights):
     together = _Magnitudes.merged(tables.values())
     names = list(zip(plots.matrix_names(weights), weights))
 
-    def draw(figure, matrix, scope, sparsity):
-        table = tables[matrix]
-        threshold = (table if scope == "matrix" else together).threshold(sparsity)
-        pruned = round(table.entries * sparsity) if scope == "matrix" else table.below(threshold)
+    def stage(figure, matrix):
+        table, (counts, edges) = tables[matrix], tables[matrix].histogram
         left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
-        plots.magnitude_histogram(*table.histogram, threshold, left)
-        plots.mask_image(table.corner > threshold, right)
-        of_all = "" if scope == "matrix" else f"one threshold for all {len(tables)} matrices prunes {100 * pruned / table.entries:.0f}% of this one, "
-        return (f"The threshold is <b>{threshold:.3g}</b>: {of_all}{pruned:,} of {table.entries:,} weights are pruned, {table.entries - pruned:,} kept. "
-                f"The kept ones carry <b>{100 * table.norm_above(pruned):.1f}%</b> of the squared norm.")
+        plots.magnitude_histogram(counts, edges, 0, left)
+        plots.mask_image(table.corner > 0, right)
+        (line,), (label,), (image,) = left.lines, left.texts, right.images
+        below = left.stairs(0 * counts, edges, fill=True, color=plots.PRUNED_COLOR)
 
-    return explorer(draw, {"matrix": choice(names, "matrix"), "scope": choice([("one for each matrix", "matrix"), ("one for all matrices", "global")], "threshold"),
-                           "sparsity": sparsity_slider(0.5)})
+        def move(scope, sparsity):
+            threshold = (table if scope == "matrix" else together).threshold(sparsity)
+            pruned = round(table.entries * sparsity) if scope == "matrix" else table.below(threshold)
+            below.set_data(np.where(edges[1:] <= threshold, counts, 0))
+            line.set_xdata([threshold] * 2)
+            label.xy = (threshold, 0.95)
+            late = threshold > 0.75 * edges[-1]
+            label.set(x=threshold, ha="right" if late else "left", text="threshold  " if late else "  threshold")
+            image.set_data(table.corner > threshold)
+            of_all = "" if scope == "matrix" else f"one threshold for all {len(tables)} matrices prunes {100 * pruned / table.entries:.0f}% of this one, "
+            return (f"The threshold is <b>{threshold:.3g}</b>: {of_all}{pruned:,} of {table.entries:,} weights are pruned, {table.entries - pruned:,} kept. "
+                    f"The kept ones carry <b>{100 * table.norm_above(pruned):.1f}%</b> of the squared norm.")
+
+        return move, [below, line, label, image]
+
+    return explorer(stage, {"matrix": choice(names, "matrix"), "scope": choice([("one for each matrix", "matrix"), ("one for all matrices", "global")], "threshold"),
+                            "sparsity": sparsity_slider(0.5)}, moving=("scope", "sparsity"))
 
 
 class _Magnitudes:
@@ -181,27 +224,36 @@ def schedule_explorer(steps=1000):
     """Change the cubic schedule and see it beside one-shot and linear pruning."""
     slider = lambda value, name, low, high, step: ipywidgets.IntSlider(value, low, high, step=step, description=name, **WIDE)
 
-    def draw(figure, final, initial, begin, end, exponent):
-        end, initial = max(begin, end), min(initial, final)
-        x = np.arange(steps + 1)
-        ramp = np.clip((x - begin) / max(end - begin, 1), 0, 1)
-        rising = lambda power: np.where(x < begin, initial, final + (initial - final) * (1 - ramp) ** power)
+    x = np.arange(steps + 1)
+    kinds = ("with your exponent (3: cubic, Zhu & Gupta)", "linear", "one shot")
+
+    def stage(figure):
         ax = figure.subplots()
-        chosen = "cubic (Zhu & Gupta)" if exponent == 3 else f"exponent {exponent}"
-        plots.schedule_lines({chosen: (x, rising(exponent)), "linear": (x, rising(1)), "one shot": (x, np.where(x >= begin, final, initial))}, ax)
+        plots.schedule_lines({kind: (x, 0 * x) for kind in kinds}, ax)
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
         ax.set_xlim(0, steps)
         ax.set_ylim(-3, 103)
-        done = 1 - 0.5**exponent
-        moved = ""
-        if end == begin:
-            moved = " The last step is not after the first: all three prune at once."
-        elif initial == final:
-            moved = " Initial and final sparsity are the same: nothing is pruned on the way."
-        return f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule with exponent {exponent} has done <b>{100 * done:.0f}%</b> of its pruning, a linear one 50%.{moved}"
 
-    return explorer(draw, {"final": sparsity_slider(0.8, description="final sparsity"), "initial": sparsity_slider(0.0, description="initial sparsity"),
-                           "begin": slider(0, "first step", 0, steps, steps // 50), "end": slider(steps // 2, "last step", 0, steps, steps // 50),
-                           "exponent": slider(3, "exponent", 1, 6, 1)})
+        def move(final, initial, begin, end, exponent):
+            end, initial = max(begin, end), min(initial, final)
+            ramp = np.clip((x - begin) / max(end - begin, 1), 0, 1)
+            rising = lambda power: np.where(x < begin, initial, final if end == begin else final + (initial - final) * (1 - ramp) ** power)
+            for line, sparsities in zip(ax.lines, (rising(exponent), rising(1), np.where(x >= begin, final, initial))):
+                line.set_ydata(100 * sparsities)
+            moved = ""
+            if end == begin:
+                moved = " The last step is not after the first: all three prune at once."
+            elif initial == final:
+                moved = " Initial and final sparsity are the same: nothing is pruned on the way."
+            return (f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule with exponent {exponent} has done "
+                    f"<b>{100 * (1 - 0.5**exponent):.0f}%</b> of its pruning, a linear one 50%.{moved}")
+
+        return move, list(ax.lines)
+
+    controls = {"final": sparsity_slider(0.8, description="final sparsity"), "initial": sparsity_slider(0.0, description="initial sparsity"),
+                "begin": slider(0, "first step", 0, steps, max(1, steps // 50)), "end": slider(steps // 2, "last step", 0, steps, max(1, steps // 50)),
+                "exponent": slider(3, "exponent", 1, 6, 1)}
+    return explorer(stage, controls, size=(9.6, 3.4), moving=tuple(controls))
 
 
 @torch.no_grad()
@@ -261,25 +313,39 @@ def bert_forgets(model, tokenizer, sentence):
     dense = lru_cache(64)(lambda sentence: top_words(model, tokenizer, sentence))
 
     @lru_cache(1000)  # a position that was seen before answers at once
+    def answer(sentence, group, method, sparsity):
+        prune(group, method, sparsity)
+        return top_words(pruned, tokenizer, sentence)
+
+    # A large model takes too long to answer while the slider moves, so it is asked at each position beforehand
+    large = sum(weight.numel() for weight in weights.values()) > 10e6
+    positions, asked, bars = LEVELS[::5] if large else LEVELS, set(), ipywidgets.Output()
+
     def draw(sentence, group, method, sparsity):
         try:
             before = dense(sentence)
         except ValueError as error:
-            return f"<p>{error}</p>"
-        prune(group, method, sparsity)
-        after = top_words(pruned, tokenizer, sentence)
+            return f"<p>{html.escape(str(error))}</p>"
+        if large and (sentence, group, method) not in asked:
+            with bars:
+                for position in tqdm(positions, desc="pruning to every sparsity", leave=False):
+                    answer(sentence, group, method, position)
+            asked.add((sentence, group, method))
+        after = answer(sentence, group, method, sparsity)
         unknown = [word for word in sentence.split() if tokenizer.unk_token in tokenizer.tokenize(word)]
         rows = "".join(
-            f"<tr><td>{w}</td><td style='text-align:right'>{100 * p:.1f}%</td><td style='padding-left:2em'><b>{v}</b></td>"
+            f"<tr><td>{html.escape(w)}</td><td style='text-align:right'>{100 * p:.1f}%</td><td style='padding-left:2em'><b>{html.escape(v)}</b></td>"
             f"<td style='text-align:right'>{100 * q:.1f}%</td><td><div style='background:#0173b2;height:10px;width:{150 * q:.0f}px'></div></td></tr>"
             for (w, p), (v, q) in zip(before, after))
-        note = f"<p>The model has never seen: {', '.join(unknown)}</p>" if unknown else ""
+        note = f"<p>The model has never seen: {html.escape(', '.join(unknown))}</p>" if unknown else ""
         kept = sum(word in dict(after) for word, _ in before)
         return (f"<table style='min-height:150px;line-height:1.4'><tr><th colspan=2>dense</th><th colspan=3 style='padding-left:2em'>pruned to {100 * sparsity:.0f}%</th></tr>"
                 f"{rows}</table><p>{kept} of the dense model's five words are still among the first five.</p>{note}")
 
-    return explorer(draw, {"sentence": text, "group": choice(list(groups), "prune"), "method": choice(["magnitude", "random"], "by"),
-                           "sparsity": sparsity_slider(0.0)}, size=None)
+    box = explorer(draw, {"sentence": text, "group": choice(list(groups), "prune"), "method": choice(["magnitude", "random"], "by"),
+                          "sparsity": sparsity_slider(0.0, positions)}, size=None)
+    box.children += (bars,)
+    return box
 
 
 def _thresholds(weight):
@@ -298,22 +364,32 @@ def sensitivity_map(costs):
     costs : pandas.DataFrame
         Columns ``matrix`` (as `helpers.plots.matrix_names` gives them), ``sparsity`` and ``rise`` (nats).
     """
-    sparsities = sorted(costs.sparsity.unique())
+    rises = {sparsity: rows.set_index("matrix").rise for sparsity, rows in costs.groupby("sparsity")}
     top = costs.rise.max()
 
-    def draw(figure, sparsity):
-        here = costs[costs.sparsity == sparsity].set_index("matrix").rise
-        plots.sensitivity_map(here, top, figure.subplots())
-        ranked = here.sort_values()
-        others = [name for name in here.index if not name[0].isdigit()]
-        outside = "; ".join(f"{name} {here[name]:+.2f}" for name in others)
-        return (f"Each matrix alone pruned to {100 * sparsity:.0f}%: most sensitive is <b>{ranked.index[-1]}</b> ({ranked.iloc[-1]:+.2f} nats), then {ranked.index[-2]} "
-                f"({ranked.iloc[-2]:+.2f}); least {ranked.index[0]} ({ranked.iloc[0]:+.2f}).{f' Not in a layer: {outside}.' if outside else ''}")
+    def stage(figure):
+        ax = figure.subplots()
+        plots.sensitivity_map(next(iter(rises.values())), top, ax)
+        (image,), texts = ax.images, list(ax.texts)
 
-    return explorer(draw, {"sparsity": sparsity_slider(sparsities[-1], sparsities)}, size=(8.6, 1.4 + 0.4 * len({name.split()[0] for name in costs.matrix if name[0].isdigit()})))
+        def move(sparsity):
+            here = rises[sparsity]
+            grid = plots.layer_grid(here)
+            image.set_data(grid)
+            for text, value in zip(texts, grid.to_numpy().ravel()):
+                text.set(text=f"{value:.2f}", color="white" if value > 0.55 * top else "black")
+            ranked = here.sort_values()
+            outside = "; ".join(f"{name} {here[name]:+.2f}" for name in here.index if not name[0].isdigit())
+            return (f"Each matrix alone pruned to {100 * sparsity:.0f}%: most sensitive is <b>{ranked.index[-1]}</b> ({ranked.iloc[-1]:+.2f} nats), then {ranked.index[-2]} "
+                    f"({ranked.iloc[-2]:+.2f}); least {ranked.index[0]} ({ranked.iloc[0]:+.2f}).{f' Not in a layer: {outside}.' if outside else ''}")
+
+        return move, [image, *texts]
+
+    layers = len({name.split()[0] for name in costs.matrix if name[0].isdigit()})
+    return explorer(stage, {"sparsity": sparsity_slider(max(rises), list(rises))}, size=(8.6, 1.4 + 0.4 * layers), moving=("sparsity",))
 
 
-def results_explorer(sources, mine=None):
+def results_explorer(sources, mine=None, metric="accuracy"):
     """Choose metric, task and conditions; see the curves of all sources.
 
     Parameters
@@ -321,6 +397,8 @@ def results_explorer(sources, mine=None):
     sources : dict of str to pandas.DataFrame
         As for `helpers.plots.curves`.
     mine : pandas.DataFrame, optional
+    metric : str
+        Shown at first.
     """
     first = next(iter(sources.values()))
     tasks = [("mean over tasks", "")] + [(plots.NAMES[task], task) for task in first.task.unique()]
@@ -331,30 +409,38 @@ def results_explorer(sources, mine=None):
     relative = ipywidgets.Checkbox(False, description="show the difference from dense", **WIDE)
     bands = ipywidgets.Checkbox(True, description="show 95% intervals", **WIDE)
 
-    def draw(figure, metric, task, source, conditions, relative, bands):
-        ax = figure.subplots()
-        used = {name: rows for name, rows in sources.items() if source in ("", name, "mine")}
+    # means and intervals take longer than a drawing
+    means = {(name, metric, task): analysis.intervals(analysis.task_mean(rows[rows.task == task] if task else rows, metric))
+             for name, rows in sources.items() for _, metric in metrics for _, task in tasks}
+
+    def stage(figure, **values):
+        sentence = draw(figure.subplots(), **values)
+        return lambda: sentence, []
+
+    def draw(ax, metric, task, source, conditions, relative, bands):
+        used = {name: means[name, metric, task] for name in sources if source in ("", name, "mine")}
         own = None if relative or source not in ("", "mine") else mine
         plots.curves(used, metric, conditions if source != "mine" else (), task=task or None, relative=relative, mine=own, bands=bands, ax=ax)
+        ax.set_title(plots.NAMES[task] if task else "mean over tasks")
+        ax.legend(handles=ax.get_legend().legend_handles, loc="center left", bbox_to_anchor=(1, 0.5))  # where there is room need not be searched
         scale, unit = (1, " nats") if metric != "accuracy" else (100, " points" if relative else "%")
         parts = []
         if source == "mine":
             rows = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
             parts = [f"{plots.CONDITION_STYLE[row.condition][2]} {scale * row.value:.1f}{unit} at {100 * row.sparsity:.0f}%" for row in rows.itertuples()]
             return f"Your own runs: {'; '.join(parts) or 'none of this task and metric (a run is of one task, so it has no place in a mean over tasks)'}."
-        name, rows = next(iter(used.items()))
-        values = analysis.task_mean(rows[rows.task == task] if task else rows, metric)
-        shift = values[values.condition == "dense"].value.mean() if relative else 0
+        name, values = next(iter(used.items()))
+        shift = values[values.condition == "dense"]["mean"].mean() if relative else 0
         sign = "+" if relative else ""
         for condition in conditions:
-            line = values[values.condition == condition].groupby("sparsity")["value"].mean() - shift
+            line = values[values.condition == condition].set_index("sparsity")["mean"].sort_index() - shift
             if len(line):
                 parts.append(f"{plots.CONDITION_STYLE[condition][2]} {scale * line.iloc[0]:{sign}.1f}{unit} at {100 * line.index[0]:.0f}% and "
                              f"{scale * line.iloc[-1]:{sign}.1f}{unit} at {100 * line.index[-1]:.0f}%")
         return f"{name}{', against dense' if relative else ''}: {'; '.join(parts) or 'nothing of this was measured'}."
 
-    return explorer(draw, {"metric": choice(metrics, "metric"), "task": choice(tasks, "task"), "source": shown, "conditions": chosen,
-                           "relative": relative, "bands": bands}, size=(8.6, 4.6))
+    return explorer(stage, {"metric": choice(metrics, "metric", metric), "task": choice(tasks, "task"), "source": shown, "conditions": chosen,
+                            "relative": relative, "bands": bands}, size=(10.4, 4.6), margins={"left": 0.08, "right": 0.76, "bottom": 0.13, "top": 0.92})
 
 
 def mask_overlap(before, after):
@@ -369,33 +455,42 @@ def mask_overlap(before, after):
     # An entry differs at the sparsities between those from which on one mask prunes it, and the other one does
     levels = {name: (_level(w), _level(second[name])) for name, w in tqdm(first.items(), desc="ranks", leave=False, disable=len(first) < 40)}
     groups = {"matrix": dict(zip(plots.matrix_names(first), levels.values())), "head": {}}
-    for layer, head, name, block in analysis.head_blocks(before, {name: torch.arange(w.numel()).view(w.shape) for name, w in first.items()}):
-        key, places = f"layer {layer}, head {head}", block.flatten()
-        pair = tuple(level.flatten()[places] for level in levels[name])
-        known = groups["head"].get(key)
+    blocks = (analysis.head_blocks(before, {name: pair[side] for name, pair in levels.items()}) for side in (0, 1))
+    for (layer, head, _, a), (*_, b) in zip(*blocks):
+        known = groups["head"].get(key := f"layer {layer}, head {head}")
+        pair = a.flatten(), b.flatten()
         groups["head"][key] = tuple(torch.cat(both) for both in zip(known, pair)) if known else pair
     differ = {kind: {key: _differing(*pair) for key, pair in members.items()} for kind, members in groups.items()}
     total = sum(d * w.numel() for d, w in zip(differ["matrix"].values(), first.values())) / sum(w.numel() for w in first.values())
 
-    def draw(figure, by, sparsity):
-        place = LEVELS.index(sparsity)
-        here, expected = {key: 100 * line[place] for key, line in differ[by].items()}, 100 * analysis.expected_difference(sparsity)
-        ax = figure.subplots()
-        ax.barh(list(here), list(here.values()), color=plots.CONDITION_STYLE["prune_pretrain"][0])
-        ax.axvline(expected, color="0.4", linestyle="--")
-        ax.annotate("independent masks ", (expected, 0.02), xycoords=("data", "axes fraction"), rotation=90, ha="right", fontsize=8)
+    def stage(figure, by):
+        ax, places = figure.subplots(), list(differ[by])
+        bars = ax.barh(places, [0] * len(places), color=plots.CONDITION_STYLE["prune_pretrain"][0])
+        line = ax.axvline(0, color="0.4", linestyle="--")
+        label = ax.text(0, 0.02, "independent masks ", transform=ax.get_xaxis_transform(), rotation=90, ha="right", va="bottom", fontsize=8)
         ax.set_xlim(0, 55)
+        ax.margins(y=0.01)
         ax.invert_yaxis()
         ax.tick_params(axis="y", labelsize=8)
-        if len(here) > 30:  # BERT-Base has 74 matrices and 144 heads
-            ax.set_yticks(range(0, len(here), len(here) // 20))
+        if len(places) > 30:  # BERT-Base has 74 matrices and 144 heads
+            ax.set_yticks(range(0, len(places), len(places) // 20))
         ax.set_xlabel("entries in which the masks differ (%)")
-        most, least = max(here, key=here.get), min(here, key=here.get)
-        return (f"At {100 * sparsity:.0f}% sparsity the masks differ in <b>{100 * total[place]:.2f}%</b> of all entries; independent masks would differ in {expected:.1f}%. "
-                f"Most in {most} ({here[most]:.1f}%), least in {least} ({here[least]:.1f}%).")
 
-    return explorer(draw, {"by": choice([("by matrix", "matrix"), ("by attention head", "head")] if groups["head"] else [("by matrix", "matrix")], "bars"),
-                           "sparsity": sparsity_slider(0.6)}, size=(8.6, 4.2))
+        def move(sparsity):
+            place = LEVELS.index(sparsity)
+            here, expected = {key: 100 * line[place] for key, line in differ[by].items()}, 100 * analysis.expected_difference(sparsity)
+            for bar, share in zip(bars, here.values()):
+                bar.set_width(share)
+            line.set_xdata([expected] * 2)
+            label.set(x=expected, ha="left" if expected < 2 else "right")
+            most, least = max(here, key=here.get), min(here, key=here.get)
+            return (f"At {100 * sparsity:.0f}% sparsity the masks differ in <b>{100 * total[place]:.2f}%</b> of all entries; independent masks would differ in {expected:.1f}%. "
+                    f"Most in {most} ({here[most]:.1f}%), least in {least} ({here[least]:.1f}%).")
+
+        return move, [*bars, line, label]
+
+    return explorer(stage, {"by": choice([("by matrix", "matrix"), ("by attention head", "head")] if groups["head"] else [("by matrix", "matrix")], "bars"),
+                            "sparsity": sparsity_slider(0.6)}, size=(8.6, 4.2), moving=("sparsity",))
 
 
 def _level(weight):
@@ -423,27 +518,34 @@ def cost_calculator(sizes, times):
     models = [model for model in sizes.model.unique() if model in set(times.model)]
     batches = [(f"{batch} sentence{'s' if batch > 1 else ''} at once", int(batch)) for batch in sorted(times.batch.unique())]
 
-    def draw(figure, model, batch, sparsity):
+    def stage(figure, model, batch):
         size, time = sizes[sizes.model == model], times[(times.model == model) & (times.batch == batch)]
         left, right = figure.subplots(1, 2)
         plots.format_sizes(size, left)
         plots.engine_times(time, batch, right)
+        lines = [ax.axvline(0, color="black", linewidth=1) for ax in (left, right)]
         for ax in (left, right):
-            ax.axvline(100 * sparsity, color="black", linewidth=1)
             ax.set_xlim(0, 100)
             ax.legend(fontsize=7)
-        here = {form: _at(line.sparsity, line["bytes"], sparsity) for form, line in size.groupby("format")}
-        exact = min((form for form in here if form in EXACT), key=here.get)
-        sentence = (f"{model} at {100 * sparsity:.0f}%: dense {here['dense'] / 1e6:.3g} MB. Smallest file that gives every weight back: "
-                    f"<b>{plots.FORMAT_STYLE[exact][2]}, {here[exact] / 1e6:.3g} MB</b> ({here['dense'] / here[exact]:.1f} times smaller); "
-                    f"int8, rounded and not pruned, {here['int8'] / 1e6:.3g} MB. ")
-        if not time.sparsity.min() <= sparsity <= time.sparsity.max():
-            return sentence + f"Times were measured from {100 * time.sparsity.min():.0f}% to {100 * time.sparsity.max():.0f}% only."
-        here = {engine: _at(line.sparsity, line.ms, sparsity) for engine, line in time.groupby("engine")}
-        fastest = min(here, key=here.get)
-        return sentence + (f"Dense takes {here['dense']:.3g} ms, CSR {here['CSR']:.3g} ms; fastest: <b>{plots.ENGINE_STYLE[fastest][2]}, {here[fastest]:.3g} ms</b>.")
 
-    return explorer(draw, {"model": choice(models, "model"), "batch": choice(batches, "batch"), "sparsity": sparsity_slider(0.7)}, size=(9.6, 3.8))
+        def move(sparsity):
+            for line in lines:
+                line.set_xdata([100 * sparsity] * 2)
+            here = {form: _at(line.sparsity, line["bytes"], sparsity) for form, line in size.groupby("format")}
+            exact = min((form for form in here if form in EXACT), key=here.get)
+            sentence = (f"{model} at {100 * sparsity:.0f}%: dense {here['dense'] / 1e6:.3g} MB. Smallest file that gives every weight back: "
+                        f"<b>{plots.FORMAT_STYLE[exact][2]}, {here[exact] / 1e6:.3g} MB</b> ({here['dense'] / here[exact]:.1f} times smaller); "
+                        f"int8, rounded and not pruned, {here['int8'] / 1e6:.3g} MB. ")
+            if not time.sparsity.min() <= sparsity <= time.sparsity.max():
+                return sentence + f"Times were measured from {100 * time.sparsity.min():.0f}% to {100 * time.sparsity.max():.0f}% only."
+            here = {engine: _at(line.sparsity, line.ms, sparsity) for engine, line in time.groupby("engine")}
+            fastest = min(here, key=here.get)
+            return sentence + (f"Dense takes {here['dense']:.3g} ms, CSR {here['CSR']:.3g} ms; fastest: <b>{plots.ENGINE_STYLE[fastest][2]}, {here[fastest]:.3g} ms</b>.")
+
+        return move, lines
+
+    return explorer(stage, {"model": choice(models, "model"), "batch": choice(batches, "batch"), "sparsity": sparsity_slider(0.7)}, size=(9.6, 3.8), moving=("sparsity",),
+                    margins={"left": 0.07, "right": 0.99, "bottom": 0.14, "top": 0.97, "wspace": 0.2})
 
 
 def _at(x, y, value):

@@ -161,7 +161,9 @@ def exercise(page, box):
                 break
         else:
             raise AssertionError("the mouse moves nothing")
+        page.wait_for_timeout(600)  # a slider takes no click while it glides
         page.mouse.click(track["x"] + (at - low) / (high - low) * track["width"], track["y"] + track["height"] / 2)  # back
+        page.wait_for_timeout(600)
         moved += 1
     for menu in box.locator("select:not([multiple])").all():
         before = state(box)

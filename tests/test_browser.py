@@ -140,8 +140,8 @@ def test_sliders_answer_to_keyboard_and_mouse(browser, lab, name):
 
 def exercise(page, box):
     """Move each control of a widget with keyboard or mouse; what is seen must change. Returns how many were moved."""
-    moved = 0
-    for handle in box.locator(".noUi-handle").all():
+    moved, handles = 0, box.locator(".noUi-handle").all()
+    for handle in handles:
         before = state(box)
         handle.focus()
         at, low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max"))
@@ -161,9 +161,10 @@ def exercise(page, box):
                 break
         else:
             raise AssertionError("the mouse moves nothing")
-        page.wait_for_timeout(600)  # a slider takes no click while it glides
-        page.mouse.click(track["x"] + (at - low) / (high - low) * track["width"], track["y"] + track["height"] / 2)  # back
-        page.wait_for_timeout(600)
+        if len(handles) > 1:  # back, so that the others still have something to change
+            page.wait_for_timeout(600)  # a slider takes no click while it glides
+            page.mouse.click(track["x"] + (at - low) / (high - low) * track["width"], track["y"] + track["height"] / 2)
+            page.wait_for_timeout(600)
         moved += 1
     for menu in box.locator("select:not([multiple])").all():
         before = state(box)

@@ -84,13 +84,14 @@ def run_all(browser, lab, name, widgets):
     page.get_by_text("(ipykernel) | Idle").wait_for(timeout=90_000)  # before that, Run asks which kernel to start
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    boxes = page.locator(".jp-OutputArea-output > .widget-vbox, .jp-OutputArea-output .jupyter-widgets.widget-vbox")
+    boxes = page.locator(".jp-OutputArea-output .widget-vbox:not(.widget-vbox .widget-vbox)")
+    failed = page.locator("[data-mime-type='application/vnd.jupyter.error']")
     for _ in range(240):
-        if boxes.count() >= widgets:
+        if boxes.count() >= widgets or failed.count():
             break
         time.sleep(0.5)
     page.screenshot(path=SCREENSHOTS / f"{name}_run.png")
-    assert boxes.count() >= widgets, f"{name} shows {boxes.count()} widgets"
+    assert boxes.count() >= widgets, f"{name} shows {boxes.count()} widgets; {failed.all_inner_texts()}"
     page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
     return page, boxes
 
@@ -102,7 +103,7 @@ def state(box):
 
 
 def changed(box, before):
-    for _ in range(50):
+    for _ in range(150):  # on a busy machine a figure may take seconds
         if state(box) != before:
             return True
         time.sleep(0.1)
@@ -139,12 +140,12 @@ def test_sliders_answer_to_keyboard_and_mouse(browser, lab, name):
 
 def exercise(page, box):
     """Move each control of a widget with keyboard or mouse; what is seen must change. Returns how many were moved."""
-    moved = 0
-    for handle in box.locator(".noUi-handle").all():
+    moved, handles = 0, box.locator(".noUi-handle").all()
+    for handle in handles:
         before = state(box)
         handle.focus()
-        at = float(handle.get_attribute("aria-valuenow"))
-        for key in ("ArrowLeft", "ArrowRight") if at >= float(handle.get_attribute("aria-valuemax")) else ("ArrowRight", "ArrowLeft"):
+        at, low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max"))
+        for key in ("ArrowLeft", "ArrowRight") if at >= high else ("ArrowRight", "ArrowLeft"):
             for _ in range(4):
                 page.keyboard.press(key)
             if changed(box, before):
@@ -152,6 +153,7 @@ def exercise(page, box):
         else:
             raise AssertionError("the keyboard moves nothing")
         before = state(box)
+        handle.scroll_into_view_if_needed()
         track = handle.locator("xpath=ancestor::div[contains(@class, 'noUi-target')]").bounding_box()
         for share in (0.75, 0.25):
             page.mouse.click(track["x"] + share * track["width"], track["y"] + track["height"] / 2)
@@ -159,6 +161,10 @@ def exercise(page, box):
                 break
         else:
             raise AssertionError("the mouse moves nothing")
+        if len(handles) > 1:  # back, so that the others still have something to change
+            page.wait_for_timeout(600)  # a slider takes no click while it glides
+            page.mouse.click(track["x"] + (at - low) / (high - low) * track["width"], track["y"] + track["height"] / 2)
+            page.wait_for_timeout(600)
         moved += 1
     for menu in box.locator("select:not([multiple])").all():
         before = state(box)

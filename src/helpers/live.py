@@ -100,7 +100,7 @@ def experiment_form(profile, sources, store="runs", task=None, sparsities=(0.5, 
         return experiment.plan(conditions, chosen["sparsities"], [chosen["task"]], range(chosen["seeds"]), profile=changed)
 
     def count(change=None):
-        say(f"{len(plan())} runs, each made only if it is not in the store yet.")
+        say(f"{len(plan())} runs on {plots.NAMES[controls['task'].value]}, each made only if it is not in the store yet.")
 
     def start(_):
         button.disabled = True

@@ -61,7 +61,7 @@ def sparsity_axis(ax):
 
 
 def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"), *,
-           task=None, relative=False, mine=None, floors=True, bands=True, ax=None):
+           task=None, relative=False, mine=None, floors=True, bands=True, legend_at=None, ax=None):
     """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
 
     Parameters
@@ -82,6 +82,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
         Draw the dense, from-scratch and majority values of the first source as horizontal lines.
     bands : bool
         Draw the intervals.
+    legend_at : dict, optional
+        Keywords of `matplotlib.axes.Axes.legend`. Default: where there is room.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -129,7 +131,7 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                     color=CONDITION_STYLE[condition][0], zorder=5)
         if len(mine):
             legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
-    ax.legend(handles=legend)
+    ax.legend(handles=legend, **(legend_at or {}))
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
     first = next(iter(sources.values()))
     ax.set_title(NAMES[task] if task else f"mean over {first.task.nunique()} tasks" if "task" in first else "mean over tasks")

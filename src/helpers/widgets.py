@@ -420,9 +420,9 @@ def results_explorer(sources, mine=None, metric="accuracy"):
     def draw(ax, metric, task, source, conditions, relative, bands):
         used = {name: means[name, metric, task] for name in sources if source in ("", name, "mine")}
         own = None if relative or source not in ("", "mine") else mine
-        plots.curves(used, metric, conditions if source != "mine" else (), task=task or None, relative=relative, mine=own, bands=bands, ax=ax)
+        plots.curves(used, metric, conditions if source != "mine" else (), task=task or None, relative=relative, mine=own, bands=bands, ax=ax,
+                     legend_at={"loc": "center left", "bbox_to_anchor": (1, 0.5)})  # where there is room need not be searched
         ax.set_title(plots.NAMES[task] if task else "mean over tasks")
-        ax.legend(handles=ax.get_legend().legend_handles, loc="center left", bbox_to_anchor=(1, 0.5))  # where there is room need not be searched
         scale, unit = (1, " nats") if metric != "accuracy" else (100, " points" if relative else "%")
         parts = []
         if source == "mine":

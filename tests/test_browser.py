@@ -1,5 +1,6 @@
 """The main widgets in a real browser: JupyterLab in headless Chromium, the sliders moved by keyboard and mouse."""
 
+import json
 import os
 import shutil
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import widget_notebook
 
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -31,11 +33,22 @@ def lab(tmp_path_factory):
             if cell.cell_type == "code":
                 cell.update(outputs=[], execution_count=None)
         nbformat.write(notebook, folder / "notebooks" / path.name)
+    widget_notebook.write(folder / "notebooks" / "widgets.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (
+        "from helpers import predictions", "guess = predictions.number('How much?')\nguess", "which = predictions.choice('Which?', ['early', 'late'])\nwhich",
+    )], metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}), folder / "notebooks" / "predictions.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {key: value for key, value in os.environ.items() if key not in ("PRUNING_PROFILE", "HUB_MIRROR")}
     environment["JUPYTER_CONFIG_DIR"] = str(folder / "config")
+    environment["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
+    settings = {"notebook-extension/tracker": {"windowingMode": "none"},  # else cells out of view are not drawn
+                "apputils-extension/notification": {"fetchNews": "false"}}
+    for name, values in settings.items():
+        path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=",
          f"--ServerApp.root_dir={folder / 'notebooks'}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
@@ -71,15 +84,14 @@ def run_all(browser, lab, name, widgets):
     page.get_by_text("(ipykernel) | Idle").wait_for(timeout=90_000)  # before that, Run asks which kernel to start
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    boxes = page.locator(".jp-OutputArea-output > .widget-vbox, .jp-OutputArea-output .jupyter-widgets.widget-vbox")
-    page.mouse.move(700, 500)
+    boxes = page.locator(".jp-OutputArea-output .widget-vbox:not(.widget-vbox .widget-vbox)")
+    failed = page.locator("[data-mime-type='application/vnd.jupyter.error']")
     for _ in range(240):
-        if boxes.count() >= widgets:
+        if boxes.count() >= widgets or failed.count():
             break
-        page.mouse.wheel(0, 600)  # cells far below are drawn only when they come into view
         time.sleep(0.5)
     page.screenshot(path=SCREENSHOTS / f"{name}_run.png")
-    assert boxes.count() >= widgets, f"{name} shows {boxes.count()} widgets"
+    assert boxes.count() >= widgets, f"{name} shows {boxes.count()} widgets; {failed.all_inner_texts()}"
     page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
     return page, boxes
 
@@ -91,7 +103,7 @@ def state(box):
 
 
 def changed(box, before):
-    for _ in range(50):
+    for _ in range(150):  # on a busy machine a figure may take seconds
         if state(box) != before:
             return True
         time.sleep(0.1)
@@ -123,4 +135,91 @@ def test_sliders_answer_to_keyboard_and_mouse(browser, lab, name, widgets):
     time.sleep(1)
     page.screenshot(path=SCREENSHOTS / f"{name}_mouse.png")
     assert page.locator(".jp-OutputArea-output [data-mime-type='application/vnd.jupyter.error'], .jp-mod-error").count() == 0
+    page.close()
+
+
+def exercise(page, box):
+    """Move each control of a widget with keyboard or mouse; what is seen must change. Returns how many were moved."""
+    moved, handles = 0, box.locator(".noUi-handle").all()
+    for handle in handles:
+        before = state(box)
+        handle.focus()
+        at, low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max"))
+        for key in ("ArrowLeft", "ArrowRight") if at >= high else ("ArrowRight", "ArrowLeft"):
+            for _ in range(4):
+                page.keyboard.press(key)
+            if changed(box, before):
+                break
+        else:
+            raise AssertionError("the keyboard moves nothing")
+        before = state(box)
+        handle.scroll_into_view_if_needed()
+        track = handle.locator("xpath=ancestor::div[contains(@class, 'noUi-target')]").bounding_box()
+        for share in (0.75, 0.25):
+            page.mouse.click(track["x"] + share * track["width"], track["y"] + track["height"] / 2)
+            if changed(box, before):
+                break
+        else:
+            raise AssertionError("the mouse moves nothing")
+        if len(handles) > 1:  # back, so that the others still have something to change
+            page.wait_for_timeout(600)  # a slider takes no click while it glides
+            page.mouse.click(track["x"] + (at - low) / (high - low) * track["width"], track["y"] + track["height"] / 2)
+            page.wait_for_timeout(600)
+        moved += 1
+    for menu in box.locator("select:not([multiple])").all():
+        before = state(box)
+        values = menu.locator("option").count()
+        for index in (1, values - 1, 0):
+            menu.select_option(index=index)
+            if changed(box, before):
+                break
+        else:
+            raise AssertionError(f"the menu {menu.inner_text()!r} changes nothing")
+        moved += 1
+    for menu in box.locator("select[multiple]").all():
+        before = state(box)
+        menu.select_option(index=0 if menu.locator("option:checked").count() > 1 else [0, 1])
+        assert changed(box, before), "the list changes nothing"
+        moved += 1
+    for tick in box.locator("input[type=checkbox]").all():
+        before = state(box)
+        tick.click()
+        assert changed(box, before), "the tick changes nothing"
+        moved += 1
+    return moved
+
+
+def test_every_widget_of_the_course(browser, lab):
+    found = widget_notebook.cells()
+    assert len({name for _, name, _ in found}) == 7
+    page, boxes = run_all(browser, lab, "widgets", widgets=len(found))
+    assert boxes.count() == len(found)
+    for number, (notebook, name, _) in enumerate(found):
+        box = boxes.nth(number)
+        box.scroll_into_view_if_needed()
+        box.screenshot(path=SCREENSHOTS / f"{notebook}_{name}_before.png")
+        try:
+            assert exercise(page, box) >= 1
+        except AssertionError as error:
+            raise AssertionError(f"{name} of {notebook}: {error}") from error
+        finally:
+            box.screenshot(path=SCREENSHOTS / f"{notebook}_{name}_after.png")
+    assert page.locator(".jp-OutputArea-output [data-mime-type='application/vnd.jupyter.error'], .jp-mod-error, .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    page.close()
+
+
+def test_predictions_are_committed_to(browser, lab):
+    page, boxes = run_all(browser, lab, "predictions", widgets=2)
+    number, choice = boxes.nth(0), boxes.nth(1)
+    number.locator(".noUi-handle").focus()
+    for _ in range(30):
+        page.keyboard.press("ArrowRight")
+    number.get_by_role("button", name="Commit").click()
+    number.get_by_text("You say 30%").wait_for(timeout=10_000)
+    choice.get_by_role("button", name="Commit").click()
+    choice.get_by_text("Choose an answer first").wait_for(timeout=10_000)
+    choice.get_by_label("late").click()
+    choice.get_by_role("button", name="Commit").click()
+    choice.get_by_text("You say late").wait_for(timeout=10_000)
+    page.screenshot(path=SCREENSHOTS / "predictions.png")
     page.close()

@@ -1,13 +1,20 @@
 """Every control of every widget is moved over its range: the figure and the sentence follow, nothing fails."""
 
+import ast
 import copy
-import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
+import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+import widget_notebook
+from transformers import BertConfig, BertModel
 
-from helpers import data, experiment, paper, profiles, pruning, training, widgets
+from helpers import analysis, data, experiment, paper, plots, profiles, pruning, training, widgets
 
 SENTENCE = "the happy fox eats the [MASK] ."
 # made up: a megabyte dense, whatever the model; CSR takes 10 ms a sentence at 50%, 2 at 90%
@@ -15,6 +22,8 @@ SIZES = pd.DataFrame([(m, f, s, n * b) for n, m in ((1e6, "one"), (4e6, "two")) 
                       for s in (0.0, 0.5, 0.9) for b in [a + k * (1 - s)]], columns=["model", "format", "sparsity", "bytes"])
 TIMES = pd.DataFrame([(m, s, e, b, b * t, b * t * 0.9, b * t * 1.1) for m in ("one", "two") for b in (1, 32) for e, points in (("dense", (6, 6)), ("CSR", (10, 2)), ("int8", (3, 3)))
                       for s, t in zip((0.5, 0.9), points)], columns=["model", "sparsity", "engine", "batch", "ms", "low", "high"])
+NAMES = ["threshold_explorer", "schedule_explorer", "bert_forgets", "sensitivity_map", "results_explorer", "mask_overlap", "cost_calculator"]
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +32,26 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def boxes(model):
+def moved(model):
+    torch.manual_seed(0)
     moved = copy.deepcopy(model)
     with torch.no_grad():
         for weight in pruning.prunable_parameters(moved).values():
             weight.add_(0.05 * torch.randn_like(weight))
+    return moved
+
+
+@pytest.fixture(scope="module")
+def boxes(model, moved):
     table = paper.table1_rows()
     mine = pd.DataFrame([{"condition": "prune_pretrain", "sparsity": 0.5, "metric": "accuracy", "value": 0.8, "task": "cola"}])
     return {
         "threshold_explorer": widgets.threshold_explorer(pruning.prunable_parameters(model)),
         "schedule_explorer": widgets.schedule_explorer(200),
         "bert_forgets": widgets.bert_forgets(model, data.load_tokenizer("pocket"), SENTENCE),
-        "results_explorer": widgets.results_explorer({"one": table, "two": table.assign(value=table.value * 0.9)}, mine),
+        "sensitivity_map": widgets.sensitivity_map(pd.DataFrame([(name, s, n * s) for n, name in enumerate(plots.matrix_names(pruning.prunable_parameters(model)))
+                                                                 for s in (0.3, 0.6, 0.9)], columns=["matrix", "sparsity", "rise"])),
+        "results_explorer": widgets.results_explorer({"one": experiment.reference("tiny"), "two": table}, mine),
         "mask_overlap": widgets.mask_overlap(model, moved),
         "cost_calculator": widgets.cost_calculator(SIZES, TIMES),
     }
@@ -48,13 +65,21 @@ def positions(control):
         values = [option[1] if isinstance(option, tuple) else option for option in control.options]
         return values[:: max(1, len(values) // 6)] + values[-1:]
     if hasattr(control, "max"):
-        return [control.min, (control.min + control.max) // 2, control.max]
+        return list(range(control.min, control.max + 1, control.step))[:: max(1, (control.max - control.min) // control.step // 5)] + [control.max]
     if isinstance(control.value, bool):
         return [True, False]
     return ["one lion [MASK] the hat .", "no gap here", "an unheard-of [MASK] ."]
 
 
-@pytest.mark.parametrize("name", ["threshold_explorer", "schedule_explorer", "bert_forgets", "results_explorer", "mask_overlap", "cost_calculator"])
+def test_every_callback_moves_over_its_range_in_a_kernel(tmp_path):
+    count = widget_notebook.write(tmp_path / "widgets.ipynb", moving=True)
+    done = subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600", "-p", "no:cacheprovider",
+                           "--color=no", "-q", tmp_path / "widgets.ipynb"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    assert f"{2 * count + 1} passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_control_moves_the_figure_or_the_sentence(boxes, name):
     box = boxes[name]
     if name == "bert_forgets":
@@ -70,22 +95,110 @@ def test_every_control_moves_the_figure_or_the_sentence(boxes, name):
         assert control.description, f"{label} of {name} has no description"
 
 
-def test_threshold_explorer_counts_what_the_mask_prunes(boxes, model):
+def test_the_widgets_tested_are_those_of_the_notebooks():
+    used = set()
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                used |= {name for name in NAMES if f"widgets.{name}(" in cell.source}
+    made = {node.name for node in ast.parse(Path(widgets.__file__).read_text()).body if isinstance(node, ast.FunctionDef) and "return explorer(" in ast.unparse(node)}
+    assert made == used == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_figure_keeps_its_size_and_the_controls_their_descriptions(boxes, name):
+    box = boxes[name]
+    assert box.readout.layout.min_height
+    if box.picture:
+        assert box.picture.layout.width and box.picture.layout.height
+    for control in box.controls.values():
+        assert control.description and control.layout.width
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.25, 0.5, 0.99])
+def test_threshold_explorer_says_what_the_mask_prunes(boxes, model, sparsity):
     box = boxes["threshold_explorer"]
-    box.controls["sparsity"].value = 0.25
-    weight = pruning.prunable_parameters(model)[box.controls["matrix"].value]
-    assert f"{round(weight.numel() * 0.25):,} of {weight.numel():,}" in box.readout.value
+    box.controls["sparsity"].value = sparsity
+    weight = pruning.prunable_parameters(model)[box.controls["matrix"].value].detach()
+    kept = pruning.magnitude_mask(weight, sparsity)
+    share = 100 * float((weight * kept).square().sum() / weight.square().sum())
+    assert f"{round(weight.numel() * sparsity):,} of {weight.numel():,}" in box.readout.value
+    assert f"<b>{share:.1f}%</b>" in box.readout.value
 
 
-def test_mask_overlap_agrees_with_mask_difference(model):
-    moved = copy.deepcopy(model)
-    with torch.no_grad():
-        for weight in pruning.prunable_parameters(moved).values():
-            weight.add_(0.05 * torch.randn_like(weight))
-    box = widgets.mask_overlap(model, moved)
-    box.controls["sparsity"].value = 0.5
-    wanted = pruning.mask_difference(pruning.magnitude_masks(model, 0.5), pruning.magnitude_masks(moved, 0.5))
-    assert f"<b>{100 * wanted:.2f}%</b>" in box.readout.value
+def test_threshold_explorer_with_one_threshold_for_all(boxes, model):
+    box = boxes["threshold_explorer"]
+    masks = pruning.magnitude_masks(model, 0.6, "global")
+    box.controls["scope"].value, box.controls["sparsity"].value = "global", 0.6
+    for matrix, mask in list(masks.items())[::6]:
+        box.controls["matrix"].value = matrix
+        said = int(box.readout.value.split(" of this one, ")[1].split(" of ")[0].replace(",", ""))
+        assert abs(said - int((~mask).sum())) <= max(3, 0.002 * mask.numel())  # bins are 0.05% wide
+    box.controls["scope"].value = "matrix"
+
+
+def test_counted_in_bins_is_as_good_as_sorted():
+    weight = torch.randn(400, 300, generator=torch.Generator().manual_seed(0)) ** 3
+    table, ordered = widgets._Magnitudes(weight), weight.abs().flatten().sort().values
+    for sparsity in (0.01, 0.3, 0.5, 0.9, 0.999):
+        count = round(len(ordered) * sparsity)
+        assert table.threshold(sparsity) == pytest.approx(float(ordered[count - 1]), rel=6e-4)
+        assert table.norm_above(count) == pytest.approx(float(ordered[count:].square().sum() / ordered.square().sum()), abs=1e-3)
+    assert table.histogram[0].sum() == pytest.approx(0.999 * len(ordered), rel=2e-3)
+    assert widgets._Magnitudes(torch.zeros(4, 4)).norm_above(8) == 1.0
+
+
+@pytest.mark.parametrize("sparsity", [0.0, 0.03, 0.5, 0.97])
+def test_mask_overlap_agrees_with_the_masks(model, moved, boxes, sparsity):
+    box = boxes["mask_overlap"]
+    box.controls["sparsity"].value = sparsity
+    first, second = pruning.magnitude_masks(model, sparsity), pruning.magnitude_masks(moved, sparsity)
+    assert f"<b>{100 * pruning.mask_difference(first, second):.2f}%</b>" in box.readout.value
+    table = analysis.mask_difference_by_matrix(first, second)
+    assert f"({100 * table.difference.max():.1f}%)" in box.readout.value
+    box.controls["by"].value = "head"
+    blocks = zip(analysis.head_blocks(model, first), analysis.head_blocks(model, second))
+    heads = pd.DataFrame([(a[0], a[1], float((a[3] != b[3]).sum()), a[3].numel()) for a, b in blocks], columns=["layer", "head", "differ", "entries"]).groupby(["layer", "head"]).sum()
+    worst = (heads.differ / heads.entries).max()
+    assert f"({100 * worst:.1f}%)" in box.readout.value
+    box.controls["by"].value = "matrix"
+
+
+def test_results_explorer_hides_the_intervals_and_shows_only_mine(boxes):
+    box = boxes["results_explorer"]
+    box.controls["source"].value, box.controls["task"].value = "mine", "cola"
+    assert "pruned in pre-training 80.0% at 50%" in box.readout.value
+    box.controls["task"].value = ""
+    assert "none of this task" in box.readout.value
+    box.controls["source"].value = ""
+    box.controls["relative"].value = True
+    assert "against dense" in box.readout.value and "-0.8 points at 30%" in box.readout.value
+    box.controls["relative"].value = False
+
+
+def test_sensitivity_map_names_the_most_sensitive_matrix(boxes):
+    box = boxes["sensitivity_map"]
+    box.controls["sparsity"].value = 0.6
+    assert "<b>pooler</b> (+11.40 nats)" in box.readout.value and "Not in a layer: word embeddings +0.00; pooler" in box.readout.value
+
+
+def test_a_slider_draws_what_a_new_figure_would_show(model):
+    weights = pruning.prunable_parameters(model)
+    moved, fresh = widgets.threshold_explorer(weights), widgets.threshold_explorer(weights)
+    for sparsity in (0.2, 0.99, 0.7):
+        moved.controls["sparsity"].value = sparsity
+    fresh.controls["sparsity"].value = 0.7
+    assert moved.picture.value == fresh.picture.value
+    fresh.controls["sparsity"].value = 0.3
+    assert moved.picture.value != fresh.picture.value
+
+
+@pytest.mark.parametrize("name", ["threshold_explorer", "mask_overlap"])
+def test_shapes_of_bert_base_are_no_trouble(name):
+    net = BertModel(BertConfig(num_hidden_layers=1, hidden_size=768, intermediate_size=3072, vocab_size=1000))
+    box = widgets.threshold_explorer(pruning.prunable_parameters(net)) if name == "threshold_explorer" else widgets.mask_overlap(net, net)
+    box.controls["sparsity"].value = 0.9
+    assert "0.00%" in box.readout.value if name == "mask_overlap" else "of the squared norm" in box.readout.value
 
 
 def test_bert_forgets_leaves_the_model_alone_and_says_what_is_missing(boxes, model):
@@ -107,85 +220,6 @@ def test_top_words_are_probabilities_in_order(model):
     assert [p for _, p in words] == sorted((p for _, p in words), reverse=True)
     with pytest.raises(ValueError, match=r"\[MASK\]"):
         widgets.top_words(model, data.load_tokenizer("pocket"), "nothing to guess")
-
-
-# The form that runs experiments
-
-
-@pytest.fixture
-def form(micro, tmp_path):
-    return widgets.experiment_form(micro, {"paper": paper.table1_rows()}, tmp_path / "runs", "cola", (0.5,))
-
-
-def test_the_run_button_runs_the_sweep_and_the_points_join_the_figure(form, micro, tmp_path):
-    pictures = {bytes(form.figure.picture.value)}
-    add = form.figure.add
-
-    def watch(rows):
-        add(rows)
-        pictures.add(bytes(form.figure.picture.value))
-
-    form.figure.add = watch
-    assert "3 runs" in form.readout.value
-    form.button.click()
-    assert "Done" in form.readout.value and not form.button.disabled
-    rows = form.figure.rows
-    assert set(rows.condition) == {"majority", "dense", "prune_pretrain"} and set(rows.task) == {"cola"}
-    assert len(pictures) == 4  # a new one with each run
-    expected = experiment.run(experiment.Run("prune_pretrain", "cola", 0.5, profile=micro), tmp_path / "runs").set_index("metric").value
-    assert f"at 50% <b>{100 * expected.accuracy:.1f}%</b>" in form.figure.readout.value
-
-
-def test_every_control_of_the_form_changes_what_is_run(form):
-    counts = {"start": form.readout.value}
-    form.controls["seeds"].value = 2
-    counts["seeds"] = form.readout.value
-    form.controls["sparsities"].value = (0.3, 0.5, 0.9)
-    counts["sparsities"] = form.readout.value
-    form.controls["conditions"].value = ("prune_pretrain", "random")
-    counts["conditions"] = form.readout.value
-    assert [counts[name].split()[0] for name in counts] == ["<p>3", "<p>6", "<p>10", "<p>16"]
-    assert all(control.description for control in form.controls.values())
-    form.controls["seeds"].value, form.controls["conditions"].value = 1, ()
-    form.controls["task"].value = "mnli"
-    form.button.click()
-    assert set(form.figure.rows.task) == {"mnli"} and "MNLI" in form.figure.readout.value
-
-
-@pytest.mark.parametrize("name, message", [("nobody/nothing", "cannot load nobody/nothing"), ("gpt", "which this course cannot prune")])
-def test_a_model_that_cannot_be_run_is_told_and_the_button_comes_back(form, name, message, tmp_path):
-    from transformers import GPT2Config
-
-    GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=60).save_pretrained(tmp_path / "gpt")
-    data.load_tokenizer(profiles.POCKET).save_pretrained(tmp_path / "gpt")
-    form.controls["model"].value = str(tmp_path / "gpt") if name == "gpt" else name
-    form.button.click()
-    assert message in form.readout.value and not form.button.disabled
-
-
-def test_an_interrupted_form_goes_on(form, monkeypatch):
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(widgets.experiment, "sweep", interrupted)
-        form.button.click()
-    assert "Stopped" in form.readout.value and not form.button.disabled
-    form.button.click()
-    assert "Done" in form.readout.value
-
-
-def test_form_of_a_profile_on_glue_offers_every_task(micro):
-    offered = widgets.experiment_form(dataclasses.replace(micro, glue="nyu-mll/glue"), {}, task="stsb").controls["task"].options
-    assert [task for _, task in offered] == list(data.COLUMNS)
-
-
-def test_live_figure_of_regression_shows_the_correlation():
-    row = {"condition": "dense", "sparsity": 0.0, "metric": "pearson", "value": 0.8125, "task": "stsb"}
-    box = widgets.live_curves({"paper": paper.table1_rows()}, "stsb")
-    assert "none yet" in box.readout.value
-    box.add(pd.DataFrame([row]))
-    assert "Pearson correlation" in box.readout.value and "<b>0.812</b>" in box.readout.value
 
 
 def test_cost_calculator_reads_between_the_measured_points(boxes):

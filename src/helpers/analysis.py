@@ -267,6 +267,29 @@ def mask_difference_by_matrix(a, b):
     return pd.DataFrame(rows, columns=["matrix", "difference", "independent", "sparsity"])
 
 
+def head_blocks(model, matrices):
+    """The parts of matrices that belong to each attention head: its rows of query, key and value, its columns of the attention output.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    matrices : dict of str to torch.Tensor
+        With the names and shapes of `helpers.pruning.prunable_parameters`: weights or masks.
+
+    Yields
+    ------
+    layer, head, name, block : int, int, str, torch.Tensor
+    """
+    heads = encoder_of(model).config.num_attention_heads
+    for name, matrix in matrices.items():
+        parts = name.split(".")
+        if "attention" not in parts or "bottleneck" in parts:
+            continue
+        layer = next(int(part) for part in parts if part.isdigit())
+        for head, block in enumerate(matrix.chunk(heads, dim=1 if parts[-2] in ("dense", "out_lin") else 0)):
+            yield layer, head, name, block
+
+
 def head_sparsity(model, masks):
     """The fraction of each attention head's weights that masks prune (Fig. 4, left).
 
@@ -277,17 +300,10 @@ def head_sparsity(model, masks):
     pandas.DataFrame
         Columns ``layer``, ``head``, ``sparsity``.
     """
-    heads = encoder_of(model).config.num_attention_heads
     pruned, total = {}, {}
-    for name, mask in masks.items():
-        parts = name.split(".")
-        if "attention" not in parts or "bottleneck" in parts:
-            continue
-        layer = next(int(part) for part in parts if part.isdigit())
-        blocks = mask.chunk(heads, dim=1 if parts[-2] in ("dense", "out_lin") else 0)
-        for head, block in enumerate(blocks):
-            pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())
-            total[layer, head] = total.get((layer, head), 0) + block.numel()
+    for layer, head, _, block in head_blocks(model, masks):
+        pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())
+        total[layer, head] = total.get((layer, head), 0) + block.numel()
     return pd.DataFrame([(*key, pruned[key] / total[key]) for key in sorted(total)], columns=["layer", "head", "sparsity"])
 
 

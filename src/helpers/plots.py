@@ -37,6 +37,7 @@ ENGINE_STYLE = {
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
                 "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
 RELATIVE_LABEL = {"accuracy": "accuracy against dense (points)", "train_loss": "training loss above dense (nats)", "mlm_loss": "MLM loss above dense (nats)"}
+PRUNED_COLOR = _COLORS[3]  # of weights below the threshold
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
@@ -60,13 +61,14 @@ def sparsity_axis(ax):
 
 
 def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"), *,
-           task=None, relative=False, mine=None, floors=True, ax=None):
+           task=None, relative=False, mine=None, floors=True, bands=True, legend_at=None, ax=None):
     """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
 
     Parameters
     ----------
     sources : dict of str to pandas.DataFrame
-        Name of the source → tidy rows of one model. The first is drawn with solid lines and full markers.
+        Name of the source → tidy rows of one model, or what `helpers.analysis.intervals` made of them. The first is
+        drawn with solid lines and full markers.
     metric : str
         ``accuracy`` (drawn in %), ``train_loss`` or ``mlm_loss``.
     conditions : sequence of str
@@ -78,6 +80,10 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
         The learner's own rows of that task, drawn as stars.
     floors : bool
         Draw the dense, from-scratch and majority values of the first source as horizontal lines.
+    bands : bool
+        Draw the intervals.
+    legend_at : dict, optional
+        Keywords of `matplotlib.axes.Axes.legend`. Default: where there is room.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -88,10 +94,9 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
     scale = 100 if metric == "accuracy" else 1
     shown = []
     for number, (source, rows) in enumerate(sources.items()):
-        values = task_mean(rows[rows.task == task] if task else rows, metric)
-        if values.empty:
+        means = rows if "mean" in rows else intervals(task_mean(rows[rows.task == task] if task else rows, metric))
+        if means.empty:
             continue
-        means = intervals(values)
         dense = means[means.condition == "dense"]["mean"]
         shift = dense.iloc[0] if relative and len(dense) else 0.0
         for condition in conditions:
@@ -105,7 +110,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
             low = line.low.clip(lower=0) if metric.endswith("loss") else line.low  # a loss is never negative
-            ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
+            if bands:
+                ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
             if condition not in shown:
                 shown.append(condition)
         if floors and number == 0 and metric != "mlm_loss":
@@ -125,9 +131,10 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                     color=CONDITION_STYLE[condition][0], zorder=5)
         if len(mine):
             legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
-    ax.legend(handles=legend)
+    ax.legend(handles=legend, **(legend_at or {}))
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
-    ax.set_title(NAMES[task] if task else f"mean over {next(iter(sources.values())).task.nunique()} tasks")
+    first = next(iter(sources.values()))
+    ax.set_title(NAMES[task] if task else f"mean over {first.task.nunique()} tasks" if "task" in first else "mean over tasks")
     return sparsity_axis(ax)
 
 
@@ -152,13 +159,19 @@ def weight_histogram(weight, threshold=None, ax=None):
     threshold : float, optional
     ax : matplotlib.axes.Axes, optional
     """
-    ax = ax or plt.gca()
     magnitude = weight.detach().abs().flatten().cpu().numpy()
-    bins = np.linspace(0, np.quantile(magnitude, 0.999), 61)
-    counts, edges = np.histogram(magnitude, bins)
-    pruned = edges[1:] <= threshold if threshold is not None else np.zeros(len(counts), bool)
-    colors = np.where(pruned[:, None], _COLORS[3], _COLORS[0])
-    ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color=colors, linewidth=0)
+    return magnitude_histogram(*np.histogram(magnitude, np.linspace(0, np.quantile(magnitude, 0.999), 61)), threshold, ax)
+
+
+def magnitude_histogram(counts, edges, threshold=None, ax=None):
+    """The same from the counts in bins and the edges of the bins, as `numpy.histogram` gives them."""
+    ax = ax or plt.gca()
+    below = np.searchsorted(edges, threshold, side="right") - 1 if threshold is not None else 0
+    below = max(0, min(below, len(counts)))
+    for part, color in ((slice(0, below), PRUNED_COLOR), (slice(below, None), _COLORS[0])):
+        if len(counts[part]):
+            ax.stairs(counts[part], edges[part.start : part.start + len(counts[part]) + 1], fill=True, color=color)
+    ax.set_xlim(0)
     if threshold is not None:
         ax.axvline(threshold, color="black", linewidth=1.2)
         ax.annotate("  threshold", (threshold, 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
@@ -287,6 +300,37 @@ def roofline(points, roofs, ax=None):
     ax.set_xlabel("useful operations a byte moved")
     ax.set_ylabel("useful operations, 10⁹ a second")
     ax.legend(loc="lower right", title="numbers: tokens at once", title_fontsize="small")
+    return ax
+
+
+def layer_grid(values):
+    """A series indexed by names as `matrix_names` gives them, as a table: a row a layer, a column a kind of matrix."""
+    grid = pd.Series({tuple(name.split(" ", 1)): value for name, value in values.items() if name[0].isdigit()}).unstack()
+    order = [name for name in ("query", "key", "value", "attention output", "feed-forward in", "feed-forward out") if name in grid]
+    return grid.loc[sorted(grid.index, key=int), order + [name for name in grid if name not in order]]
+
+
+def sensitivity_map(rise, top=None, ax=None):
+    """How much the loss rises when only this matrix is pruned, as a map of layers and matrices.
+
+    Parameters
+    ----------
+    rise : pandas.Series
+        Nats, indexed by names as `matrix_names` gives them; those that stand in no layer are left out.
+    top : float, optional
+        The end of the colour scale; default the largest.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax, grid = ax or plt.gca(), layer_grid(rise)
+    top = max(top or grid.to_numpy().max(), 1e-9)
+    image = ax.imshow(grid, cmap="cividis_r", vmin=0, vmax=top, aspect="auto")
+    ax.figure.colorbar(image, ax=ax, label="rise of the MLM loss (nats)")
+    for (y, x), value in np.ndenumerate(grid):
+        ax.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=9, color="white" if value > 0.55 * top else "black")
+    ax.set_xticks(range(grid.shape[1]), grid.columns, fontsize=9)
+    ax.set_yticks(range(grid.shape[0]), grid.index)
+    ax.set_ylabel("layer")
+    ax.grid(False)
     return ax
 
 

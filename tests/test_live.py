@@ -1,0 +1,83 @@
+"""The figure that results join, and the form of notebook 09: what is chosen is run, drawn and told."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from helpers import data, experiment, live, paper, profiles
+
+@pytest.fixture
+def form(micro, tmp_path):
+    return live.experiment_form(micro, {"paper": paper.table1_rows()}, tmp_path / "runs", "cola", (0.5,))
+
+
+def test_the_run_button_runs_the_sweep_and_the_points_join_the_figure(form, micro, tmp_path):
+    pictures = {bytes(form.figure.picture.value)}
+    add = form.figure.add
+
+    def watch(rows):
+        add(rows)
+        pictures.add(bytes(form.figure.picture.value))
+
+    form.figure.add = watch
+    assert "3 runs" in form.readout.value
+    form.button.click()
+    assert "Done" in form.readout.value and not form.button.disabled
+    rows = form.figure.rows
+    assert set(rows.condition) == {"majority", "dense", "prune_pretrain"} and set(rows.task) == {"cola"}
+    assert len(pictures) == 4  # a new one with each run
+    expected = experiment.run(experiment.Run("prune_pretrain", "cola", 0.5, profile=micro), tmp_path / "runs").set_index("metric").value
+    assert f"at 50% <b>{100 * expected.accuracy:.1f}%</b>" in form.figure.readout.value
+
+
+def test_every_control_of_the_form_changes_what_is_run(form):
+    counts = {"start": form.readout.value}
+    form.controls["seeds"].value = 2
+    counts["seeds"] = form.readout.value
+    form.controls["sparsities"].value = (0.3, 0.5, 0.9)
+    counts["sparsities"] = form.readout.value
+    form.controls["conditions"].value = ("prune_pretrain", "random")
+    counts["conditions"] = form.readout.value
+    assert [counts[name].split()[0] for name in counts] == ["<p>3", "<p>6", "<p>10", "<p>16"]
+    assert all(control.description for control in form.controls.values())
+    form.controls["seeds"].value, form.controls["conditions"].value = 1, ()
+    form.controls["task"].value = "mnli"
+    form.button.click()
+    assert set(form.figure.rows.task) == {"mnli"} and "MNLI" in form.figure.readout.value
+
+
+@pytest.mark.parametrize("name, message", [("nobody/nothing", "cannot load nobody/nothing"), ("gpt", "which this course cannot prune")])
+def test_a_model_that_cannot_be_run_is_told_and_the_button_comes_back(form, name, message, tmp_path):
+    from transformers import GPT2Config
+
+    GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=60).save_pretrained(tmp_path / "gpt")
+    data.load_tokenizer(profiles.POCKET).save_pretrained(tmp_path / "gpt")
+    form.controls["model"].value = str(tmp_path / "gpt") if name == "gpt" else name
+    form.button.click()
+    assert message in form.readout.value and not form.button.disabled
+
+
+def test_an_interrupted_form_goes_on(form, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(live.experiment, "sweep", interrupted)
+        form.button.click()
+    assert "Stopped" in form.readout.value and not form.button.disabled
+    form.button.click()
+    assert "Done" in form.readout.value
+
+
+def test_form_of_a_profile_on_glue_offers_every_task(micro):
+    offered = live.experiment_form(dataclasses.replace(micro, glue="nyu-mll/glue"), {}, task="stsb").controls["task"].options
+    assert [task for _, task in offered] == list(data.COLUMNS)
+
+
+def test_live_figure_of_regression_shows_the_correlation():
+    row = {"condition": "dense", "sparsity": 0.0, "metric": "pearson", "value": 0.8125, "task": "stsb"}
+    box = live.live_curves({"paper": paper.table1_rows()}, "stsb")
+    assert "none yet" in box.readout.value
+    box.add(pd.DataFrame([row]))
+    assert "Pearson correlation" in box.readout.value and "<b>0.812</b>" in box.readout.value

@@ -191,7 +191,7 @@ def exercise(page, box):
 
 def test_every_widget_of_the_course(browser, lab):
     found = widget_notebook.cells()
-    assert len({name for _, name, _ in found}) == 7
+    assert len({name for _, name, _ in found}) == 8
     page, boxes = run_all(browser, lab, "widgets", widgets=len(found))
     assert boxes.count() == len(found)
     for number, (notebook, name, _) in enumerate(found):

@@ -18,7 +18,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from . import analysis, plots
-from .pruning import prunable_parameters, random_masks
+from .pruning import prunable_parameters
 from .storage import EXACT
 
 DPI = 80
@@ -303,12 +303,14 @@ def bert_forgets(model, tokenizer, sentence):
 
     @torch.no_grad()
     def prune(group, method, sparsity):
-        random = method == "random" and random_masks(model, sparsity, torch.Generator().manual_seed(0))
+        generator = torch.Generator().manual_seed(0)  # the same draw at each sparsity: what is pruned stays pruned further up
         for name, weight in weights.items():
-            if groups[group](name):
-                torch.mul(weight, random[name] if random else weight.abs() > float(np.interp(sparsity, LEVELS, thresholds[name])), out=targets[name])
-            else:
+            if not groups[group](name):
                 targets[name].copy_(weight)
+            elif method == "random":
+                torch.mul(weight, torch.rand(weight.shape, generator=generator) >= sparsity, out=targets[name])
+            else:
+                torch.mul(weight, weight.abs() > float(np.interp(sparsity, LEVELS, thresholds[name])), out=targets[name])
 
     dense = lru_cache(64)(lambda sentence: top_words(model, tokenizer, sentence))
 
@@ -542,10 +544,10 @@ def cost_calculator(sizes, times):
             fastest = min(here, key=here.get)
             return sentence + (f"Dense takes {here['dense']:.3g} ms, CSR {here['CSR']:.3g} ms; fastest: <b>{plots.ENGINE_STYLE[fastest][2]}, {here[fastest]:.3g} ms</b>.")
 
-        return move, lines
+        return move, [*lines, left.get_legend(), right.get_legend()]  # the legends lie over the lines
 
     return explorer(stage, {"model": choice(models, "model"), "batch": choice(batches, "batch"), "sparsity": sparsity_slider(0.7)}, size=(9.6, 3.8), moving=("sparsity",),
-                    margins={"left": 0.07, "right": 0.99, "bottom": 0.14, "top": 0.97, "wspace": 0.2})
+                    margins={"left": 0.07, "right": 0.98, "bottom": 0.14, "top": 0.97, "wspace": 0.2})
 
 
 def _at(x, y, value):

@@ -528,7 +528,7 @@ def cost_calculator(sizes, times):
         lines = [ax.axvline(0, color="black", linewidth=1) for ax in (left, right)]
         for ax in (left, right):
             ax.set_xlim(0, 100)
-            ax.legend(fontsize=7)
+            ax.legend(fontsize=8)
 
         def move(sparsity):
             for line in lines:

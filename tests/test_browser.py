@@ -97,9 +97,9 @@ def run_all(browser, lab, name, widgets):
 
 
 def state(box):
-    """What a reader sees: the sentence and the figure."""
+    """What a reader sees: the sentences and the figure."""
     image = box.locator("img")
-    return box.locator(".widget-html").last.inner_text(), image.first.get_attribute("src") if image.count() else None
+    return box.locator(".widget-html").all_inner_texts(), image.first.get_attribute("src") if image.count() else None
 
 
 def changed(box, before):

@@ -133,7 +133,7 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
     ax.legend(handles=legend, **(legend_at or {}))
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
-    first = next(iter(sources.values()), ())
+    first = next(iter(sources.values()), pd.DataFrame())
     ax.set_title(NAMES[task] if task else f"mean over {first.task.nunique()} tasks" if "task" in first else "mean over tasks")
     return sparsity_axis(ax)
 

@@ -547,7 +547,7 @@ def cost_calculator(sizes, times):
         return move, [*lines, left.get_legend(), right.get_legend()]  # the legends lie over the lines
 
     return explorer(stage, {"model": choice(models, "model"), "batch": choice(batches, "batch"), "sparsity": sparsity_slider(0.7)}, size=(9.6, 3.8), moving=("sparsity",),
-                    margins={"left": 0.07, "right": 0.98, "bottom": 0.14, "top": 0.97, "wspace": 0.2})
+                    margins={"left": 0.07, "right": 0.98, "bottom": 0.14, "top": 0.97, "wspace": 0.26})
 
 
 def _at(x, y, value):

@@ -109,9 +109,11 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             x = 100 * line.sparsity
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
-            low = line.low.clip(lower=0) if metric.endswith("loss") else line.low  # a loss is never negative
+            # a loss is never negative, and an accuracy never above 1
+            least, most = (0, 1) if metric == "accuracy" else (0, None) if metric.endswith("loss") else (None, None)
+            ends = line[["low", "high"]].clip(least, most)
             if bands:
-                ax.fill_between(x, scale * (low - shift), scale * (line.high - shift), color=color, alpha=0.15, linewidth=0)
+                ax.fill_between(x, scale * (ends.low - shift), scale * (ends.high - shift), color=color, alpha=0.15, linewidth=0)
             if condition not in shown:
                 shown.append(condition)
         if floors and number == 0 and metric != "mlm_loss":

@@ -162,7 +162,10 @@ def weight_histogram(weight, threshold=None, ax=None):
     ax : matplotlib.axes.Axes, optional
     """
     magnitude = weight.detach().abs().flatten().cpu().numpy()
-    return magnitude_histogram(*np.histogram(magnitude, np.linspace(0, np.quantile(magnitude, 0.999), 61)), threshold, ax)
+    top = np.quantile(magnitude, 0.999)
+    ax = magnitude_histogram(*np.histogram(magnitude, np.linspace(0, top, 61)), threshold, ax)
+    ax.set_xlabel(f"magnitude |w| ({(magnitude > top).sum()} larger ones not drawn)")
+    return ax
 
 
 def magnitude_histogram(counts, edges, threshold=None, ax=None):

@@ -37,6 +37,7 @@ def relative_to_the_largest(weights, sparsity):
 WRONG = {
     "magnitude_mask": {
         "the weight's shape": lambda w, s: by_rank(w.abs(), 3, (6,)),
+        "return a bool tensor": lambda w, s: by_rank(w.abs(), round(w.numel() * s), w.shape).float(),
         "wrong way round": lambda w, s: ~by_rank(w.abs(), round(w.numel() * s), w.shape),
         "signed": lambda w, s: by_rank(w, round(w.numel() * s), w.shape),
         "> or >=": lambda w, s: w.abs() >= w.abs().flatten().sort().values[round(w.numel() * s) - 1],

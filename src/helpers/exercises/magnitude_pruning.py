@@ -11,7 +11,9 @@ def _check_magnitude_mask(function):
     mask = function(weight.clone(), 0.5)
     if not torch.is_tensor(mask) or mask.shape != weight.shape:
         raise Wrong(f"The mask must be a tensor of the weight's shape {tuple(weight.shape)}, got {getattr(mask, 'shape', type(mask))}.")
-    mask, right = mask.bool(), pruning.magnitude_mask(weight, 0.5)
+    if mask.dtype != torch.bool:
+        raise Wrong(f"The mask is of type {mask.dtype}; return a bool tensor, as a comparison gives it, so that ~mask is what is pruned.")
+    right = pruning.magnitude_mask(weight, 0.5)
     if (mask == ~right).all():
         raise Wrong("Exactly the wrong way round: True stands for kept, and the small magnitudes are pruned.")
     if (mask == (weight > weight.flatten().sort().values[2])).all():

@@ -98,7 +98,7 @@ def cubic_schedule(step, end, final):
 
 def _check_masks_at(function):
     dense = {"weight": torch.tensor([[0.1, -0.2, 0.3, -0.4, 0.5], [-0.6, 0.7, -0.8, 0.9, -1.0]])}
-    # -1.0 was pruned when it was small; it has grown under the mask
+    # -1.0 was pruned when others were larger; they have shrunk below it
     before = {"weight": torch.tensor([[False, False, True, True, True], [True, True, True, True, False]])}
 
     def zeros(step, end, final=0.8):
@@ -115,7 +115,7 @@ def _check_masks_at(function):
     if torch.equal(mask, before["weight"]):
         raise Wrong("At step 20 the masks are the old ones. With a frequency of 10 they are computed again at steps 0, 10, 20 and so on, not once.")
     if not mask[1, 4]:
-        raise Wrong("At step 20 the weight -1.0 stays pruned. It has grown under its mask and is now the largest: compute masks from the dense "
+        raise Wrong("At step 20 the weight -1.0 stays pruned. Under its mask it is now the largest: compute masks from the dense "
                     "values, not from mask × weight.")
     if count != wanted or not torch.equal(mask, pruning.magnitude_mask(dense["weight"], wanted / 10)):
         raise Wrong(f"At step 20 of 100 on the way to 80%, {count} of 10 weights are pruned: it should be the {wanted} smallest magnitudes.")

@@ -112,3 +112,11 @@ def test_from_a_shell(tmp_path):
 def test_the_environment_is_read_in_one_place():
     files = Path(helpers.__file__).parent.glob("*.py")
     assert [file.name for file in files if "environ" in (text := file.read_text()) or "getenv" in text] == ["profiles.py"]
+
+
+def test_a_dry_run_tells_the_work_and_does_none(tmp_path, capsys):
+    main(["--profile", "tiny", "--conditions", "majority", "dense", "prune_pretrain", "prune_downstream", "--sparsities", "0.5", "0.9", "--tasks", "cola", "--seeds", "0", "1",
+          "--set", "mlm_steps=100", "epochs=3", "before_after_epochs=[[0, [3, 5]]]", "--out", str(tmp_path), "--dry-run"])
+    # checkpoints: unpruned and two sparsities, for each seed; fine-tunings: (1 + 2) × 2 of 3 epochs, 2 × 2 of 3 + 5
+    assert "12 runs, 0 of them done. To do: 6 checkpoints with 600 MLM steps" in (said := capsys.readouterr().out)
+    assert "10 fine-tunings with 50 epochs in all" in said and not list(tmp_path.glob("checkpoints/*"))

@@ -1,6 +1,6 @@
 """The scoreboard: for each of the paper's claims the evidence, with its 95% interval, and a verdict by a stated rule.
 
-One function a claim; its docstring is the rule. All rules read an interval alike: a claim is *supported* where the whole
+One function a claim; its docstring is the rule. Rules that read an interval read it alike: a claim is *supported* where the whole
 interval says so, *not supported* where the whole interval says otherwise, and where it reaches to both sides nobody can
 say. What a learner's notebooks find is kept in ``scoreboard.json`` in the run store's folder.
 """
@@ -193,16 +193,19 @@ def straight_lines(rows):
 
 
 def uneven_tasks(rows):
-    """From 50% to 80% sparsity one task with transfer loses at least five times as much accuracy as another; not supported
-    if certainly less than ten times.
+    """From 50% to 80% sparsity of information deletion one task with transfer loses at least five times as much accuracy as another. A task
+    that ends at the constant answer may have had more to lose.
     """
+    floor = rows[(rows.condition == "majority") & (rows.metric == "accuracy")].groupby("task").value.mean()
     lost = {}
     for task, of_task in _with_transfer(rows).groupby("task"):
         means = analysis.task_mean(of_task)
-        means = means[means.condition == "prune_pretrain"].pivot_table(index="seed", columns="sparsity", values="value")
+        means = means[means.condition == "info_deletion"].pivot_table(index="seed", columns="sparsity", values="value")
         if {0.5, 0.8} <= set(means.columns):
             both = pd.DataFrame({"sparsity": 0.8, "value": means[0.5] - means[0.8]}).dropna()
             lost[task] = analysis.pooled_intervals(both, analysis.unpruned_spread(of_task)).loc[0.8]
+            if abs(means[0.8].mean() - floor.get(task, np.nan)) < 5e-4:
+                lost[task]["high"] = np.inf
     if len(lost) < 2:
         return Finding("50% and 80% were not run on two tasks with transfer", None)
     table = pd.DataFrame(lost).T.sort_values("mean")
@@ -213,7 +216,7 @@ def uneven_tasks(rows):
     if np.isnan(least.low + most.low):
         return Finding(f"from 50 to 80%: {told}", None)
     times = f"{low:.1f} to {high:.1f} times" if np.isfinite(high) else f"at least {low:.1f} times"
-    return Finding(f"from 50 to 80%: {told}: {times}", True if low >= 5 else False if high < 10 else None)
+    return Finding(f"from 50 to 80%: {told}: {times}", above(low, high, 5))
 
 
 def before_as_good(rows):

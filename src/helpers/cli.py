@@ -13,24 +13,27 @@ from .workers import FailedTasks
 
 def main(arguments=None):
     """The command line; see ``python -m helpers.experiment --help``."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.experiment", description="Carry out the runs of an experiment; the same command goes on where it was stopped.",
-                                     formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument("--profile", default=None, help=f"one of {', '.join(profiles.PROFILES)}; default: PRUNING_PROFILE or tiny")
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers.experiment", description="Carry out the runs of an experiment; the same command goes on where it was stopped.",
+        epilog="For example: --profile small --tasks sst2 --conditions dense prune_pretrain --sparsities 0.5 --dry-run. Fields for --set: "
+               f"{', '.join(field.name for field in dataclasses.fields(profiles.Profile))}. Several cores, GPUs and machines: docs/scaling.md.")
+    parser.add_argument("--profile", help=f"one of {', '.join(profiles.PROFILES)}: model, text, tasks and all lengths; default: PRUNING_PROFILE or tiny")
     parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), metavar="C",
-                        help=f"of {', '.join(CONDITIONS)}; of what came later {', '.join(later.CONDITIONS)}")
+                        help=f"of {', '.join(CONDITIONS)}, which is the default; of what came later {', '.join(later.CONDITIONS)}")
     parser.add_argument("--sparsities", nargs="+", type=float, metavar="S", help="fractions in [0, 1); default: the profile's")
     parser.add_argument("--tasks", nargs="+", metavar="T", help="GLUE tasks; default: the profile's")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="N", help="default: the profile's")
     parser.add_argument("--learning-rates", nargs="+", type=float, metavar="LR", help="of fine-tuning; default: the profile's")
     parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="other values of the profile, such as mlm_steps=100")
-    parser.add_argument("--out", default="runs", metavar="DIR", help="the run store; results.csv, with all its runs, is written there too")
-    parser.add_argument("--jobs", type=int, default=1, help="processes that share this machine's cores and GPUs")
+    parser.add_argument("--out", default="runs", metavar="DIR", help="the run store; results.csv, with all its runs, is written there too; default: runs")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share this machine's cores and GPUs; default: 1")
     parser.add_argument("--ray", nargs="?", const=True, default=None, metavar="ADDRESS",
                         help="carry the runs out on a Ray cluster; without an address that of RAY_ADDRESS, or a new one on this machine")
-    parser.add_argument("--cpus", type=float, default=1, help="with --ray: cores for each run")
+    parser.add_argument("--cpus", type=float, default=1, help="with --ray: cores for each run; default: 1")
     parser.add_argument("--gpus", type=float, help="with --ray: GPUs for each run, such as 0.5; default: one, where there are any")
     parser.add_argument("--checkpoints-only", action="store_true",
                         help="make only the pruned checkpoints; the way to share one training out with accelerate launch")
+    parser.add_argument("--dry-run", action="store_true", help="only tell how much there is to do")
     options = parser.parse_args(arguments)
     if options.checkpoints_only and (options.jobs > 1 or options.ray):
         parser.error("--checkpoints-only makes one checkpoint after the other; leave out --jobs and --ray")
@@ -43,6 +46,8 @@ def main(arguments=None):
         runs = plan(options.conditions, options.sparsities or profile.sparsities, options.tasks or profile.tasks,
                     options.seeds or profile.seeds, options.learning_rates, profile)
         store = RunStore(options.out)
+        if options.dry_run:
+            return print(experiment.tell(runs, store))
         if options.checkpoints_only:
             return experiment.checkpoints(runs, store)
         experiment.sweep(runs, store, options.jobs, ray=options.ray, cpus=options.cpus, gpus=options.gpus)

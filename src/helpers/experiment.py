@@ -333,6 +333,17 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
     return pd.concat([run(r, store) for r in runs], ignore_index=True)
 
 
+def tell(runs, store):
+    """How much work runs are, in words: runs, checkpoints, steps, and what is done already."""
+    todo = [r for r in runs if store.read(r.key) is None]
+    checkpoints = {_checkpoint_key(r): r.profile.mlm_steps for r in todo if _pretraining_of(r) is not None}
+    burn_ins = {_burn_in_key(r): r.profile.burn_in_steps for r in todo if _pretraining_of(r) is not None and r.profile.burn_in_steps}
+    finetuned = [r for r in todo if r.condition != "majority"]
+    epochs = sum(int(np.sum(r.profile.epochs_for("prune_downstream" if r.condition in later.CONDITIONS else r.condition, r.sparsity))) for r in finetuned)
+    return (f"{len(runs)} runs, {len(runs) - len(todo)} of them done. To do: {len(checkpoints)} checkpoints with {sum(checkpoints.values()) + sum(burn_ins.values()):,} MLM steps in all, "
+            f"as far as they are not in {store.folder} yet, and {len(finetuned)} fine-tunings with {epochs:,} epochs in all.")
+
+
 def _tasks(runs, folder):
     """Each run, and once ahead of all that need it: its checkpoint, and the burn-in and the tokenised text of that."""
     tasks = {}

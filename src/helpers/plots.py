@@ -122,8 +122,10 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                 if len(level):
                     y = scale * (level.iloc[0] - shift)
                     ax.axhline(y, color=CONDITION_STYLE[condition][0], linestyle=style, linewidth=1)
-                    ax.annotate(CONDITION_STYLE[condition][2], (0.005, y), xycoords=("axes fraction", "data"), fontsize=8, va="bottom",
-                                color="0.3")
+                    # where the lines leave room: dense at the right, the others at the left, above and below theirs
+                    side, above = {"dense": ("right", "bottom"), "from_scratch": ("left", "bottom"), "majority": ("left", "top")}[condition]
+                    ax.annotate(CONDITION_STYLE[condition][2], (0.995 if side == "right" else 0.005, y), xycoords=("axes fraction", "data"), fontsize=8,
+                                ha=side, va=above, color="0.3")
     legend = legend_handles(shown, sources)
     if mine is not None:
         # a run is of one task, so it has no place among means over tasks; the MLM loss is the same for all

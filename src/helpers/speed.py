@@ -373,8 +373,8 @@ def advice(shape, sizes, times, free, whole):
     rows = [
         ("download size", f"prune to {percent(free)}, round to int8, store under a bit mask" if both < 1 else "round to int8", f"{4 / min(both, 1):.1f} times smaller",
          f"{exact}: {size['dense'] / size[exact]:.1f} times smaller, exact", "measured; int8 under a mask calculated"),
-        ("memory while it runs", "int8", f"{size['dense'] / size['int8']:.1f} times less for the weights",
-         f"dense zeros: none; CSR: {size['dense'] / size['csr']:.1f} times" + ("" if size["csr"] < size["dense"] else ", that is more"), "measured"),
+        ("memory while it runs", "int8", f"up to {size['dense'] / size['int8']:.1f} times less for the weights, if the engine rounds the word embeddings, too (PyTorch's does not)",
+         f"dense zeros: none; CSR: {size['dense'] / size['csr']:.1f} times" + ("" if size["csr"] < size["dense"] else ", that is more"), "from the files"),
     ]
     for batch, group in times.groupby("batch"):
         dense = group[group.engine == "dense"].ms.median()

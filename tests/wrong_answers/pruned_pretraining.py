@@ -38,6 +38,7 @@ WRONG = {
         "every position": lambda logits, inputs, labels: cross_entropy(logits.flatten(0, 1), originals(inputs, labels).flatten()),
         "special tokens out": lambda logits, inputs, labels: cross_entropy(logits[:, 1:-1].flatten(0, 1), originals(inputs, labels)[:, 1:-1].flatten()),
         "[MASK] itself": lambda logits, inputs, labels: cross_entropy(logits[labels != -100], inputs[labels != -100]),
+        "positions that read [MASK]": lambda logits, inputs, labels: cross_entropy(logits[inputs == 4], labels[inputs == 4]),
         "not changed": lambda logits, inputs, labels: cross_entropy(
             *(x[(labels != -100) & (inputs != labels)] for x in (logits, labels))),
         "each sentence's mean": lambda logits, inputs, labels: sum(x.mean() for x in nats(logits, labels)) / len(labels),

@@ -9,10 +9,10 @@ from . import Wrong, exercise
 
 def _check_diagnosis(function):
     cases = (
+        ((70.0, 0.55, 80.0, 0.50), "information", "compare the training loss with the dense model's; 0.05 nats above it is a fit as good as dense can do"),
         ((79.0, 0.15, 80.0, 0.12), "information", "exactly 1 point is lost, and that is not less than 1"),
         ((79.5, 0.40, 80.0, 0.10), "nothing", "half a point is lost: where nothing is lost, a high training loss needs no explanation, so ask for the accuracy first"),
         ((60.0, 0.60, 80.0, 0.10), "capacity", "it does not even fit what it was shown"),
-        ((70.0, 0.55, 80.0, 0.50), "information", "compare the training loss with the dense model's; 0.05 nats above it is a fit as good as dense can do"),
         ((70.0, 0.05, 80.0, 0.50), "information", "a training loss below dense is a better fit still, so only a loss above it speaks of capacity"),
         ((75.0, 0.30, 80.0, 0.20), "information", "0.1 nats above dense is still at most 0.1"),
         ((82.0, 0.30, 80.0, 0.10), "nothing", "it is better than dense, so no accuracy is lost"),
@@ -90,8 +90,8 @@ def _check_transfer_correlation(function):
             continue
         everything, above, without_last = np.ones(len(x), bool), y > floor + 0.0005, x < x.max()
         if same(pearson(everything)):
-            raise Wrong(f"You get {value:.3f}: the constant prediction is still among the points. Accuracies are rounded, {y[~kept][0]:g} is {floor:.4f}, so look for "
-                        "those within 0.0005 of the floor instead of ==.")
+            raise Wrong(f"You get {value:.3f}: the constant prediction is still among the points. Accuracies are rounded, {y[~kept][0]:g} is {floor:.4f}, so leave "
+                        "out those within 0.0005 of the floor; == is not enough.")
         if same(-right):
             raise Wrong("The sign is turned round: the higher the loss, the lower the accuracy.")
         if same(right**2):
@@ -133,7 +133,8 @@ def _check_lost_by_extra(function):
         if list(answer.columns) != list(accuracy.columns):
             raise Wrong(f"The columns should be the tasks {', '.join(accuracy.columns)}; yours are {', '.join(map(str, answer.columns))}.")
         if answer.isna().any(axis=None):
-            raise Wrong(f"{grid} there are empty places. Keep only the sparsities from which there is a partner to compare with: {starts}.")
+            raise Wrong(f"{grid} there are empty places. Keep only the sparsities from which there is a partner to compare with: {starts}. "
+                        "And pandas subtracts rows of the same name: take .to_numpy() of one of the two.")
         if list(answer.index) == [s + extra for s in starts]:
             raise Wrong(f"{grid} your rows are named {list(answer.index)}, where the step ends. Name them by where it begins: {starts}.")
         if list(answer.index) != starts:

@@ -56,6 +56,8 @@ def _check_masked_loss(function):
             cross_entropy(logits[:, 1:-1].flatten(0, 1), words[:, 1:-1].flatten()),
         "You compare with what stands in the input, at some places [MASK] itself. The model is to guess the original word, which is in labels.":
             cross_entropy(logits[chosen], inputs[chosen]),
+        "You count the positions that read [MASK]. Chosen words that became another word, or stayed, count as well: those whose label is not -100.":
+            cross_entropy(logits[inputs == 4], words[inputs == 4]),
         "You leave out chosen words that were not changed. They count like the others: the model cannot know that they were not.":
             nats[chosen & (inputs != labels)].mean(),
         "You take each sentence's mean first, so that a word counts less where many were chosen. Every chosen word counts the same.":

@@ -542,7 +542,7 @@ def cost_calculator(sizes, times):
                 return sentence + f"Times were measured from {100 * time.sparsity.min():.0f}% to {100 * time.sparsity.max():.0f}% only."
             here = {engine: _at(line.sparsity, line.ms, sparsity) for engine, line in time.groupby("engine")}
             fastest = min(here, key=here.get)
-            return sentence + (f"Dense takes {here['dense']:.3g} ms, CSR {here['CSR']:.3g} ms; fastest: <b>{plots.ENGINE_STYLE[fastest][2]}, {here[fastest]:.3g} ms</b>.")
+            return sentence + (f"Dense takes {_ms(here['dense'])}, CSR {_ms(here['CSR'])}; fastest: <b>{plots.ENGINE_STYLE[fastest][2]}, {_ms(here[fastest])}</b>.")
 
         return move, [*lines, left.get_legend(), right.get_legend()]  # the legends lie over the lines
 
@@ -554,3 +554,7 @@ def _at(x, y, value):
     """A measured curve between its points."""
     order = np.argsort(x)
     return float(np.interp(value, np.asarray(x)[order], np.asarray(y)[order]))
+
+
+def _ms(milliseconds):
+    return f"{milliseconds:,.0f} ms" if milliseconds >= 100 else f"{milliseconds:.3g} ms"

@@ -56,12 +56,3 @@ def test_a_choice_is_one_of_those_offered():
     assert guess.value is None and "Choose" in guess.readout.value
     guess.commit("early")
     assert guess.against("early") == "You said early; so it is." and guess.against("late") == "You said early; it is late."
-
-
-def test_the_legend_keeps_what_it_has():
-    guess = predictions.number("How much?")
-    guess.commit(40)
-    ax = Figure().subplots()
-    ax.legend(handles=[Line2D([], [], label="dense"), Line2D([], [], label="random masks")])
-    guess.draw(ax, loc="upper left")
-    assert [text.get_text() for text in ax.get_legend().texts] == ["dense", "random masks", "your prediction: 40%"]

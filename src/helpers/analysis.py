@@ -327,8 +327,3 @@ def loss_and_accuracy(rows, condition="info_deletion"):
     means = chosen.pivot_table(index=["task", "sparsity"], columns="metric", values="value").reindex(columns=["mlm_loss", "accuracy"]).reset_index()
     floor = rows[(rows.condition == "majority") & (rows.metric == "accuracy")].groupby("task").value.mean()
     return means[~((means.accuracy - means.task.map(floor)).abs() < 5e-4)]
-
-
-def loss_correlations(rows, condition="info_deletion"):
-    """Pearson correlation of MLM loss and accuracy over the sparsities, for each task."""
-    return {task: linear_fit(points.mlm_loss, points.accuracy)[2] for task, points in loss_and_accuracy(rows, condition).groupby("task")}

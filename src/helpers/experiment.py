@@ -336,8 +336,8 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
 def tell(runs, store):
     """How much work runs are, in words: runs, checkpoints, steps, and what is done already."""
     todo = [r for r in runs if store.read(r.key) is None]
-    checkpoints = {_checkpoint_key(r): r.profile.mlm_steps for r in todo if _pretraining_of(r) is not None}
-    burn_ins = {_burn_in_key(r): r.profile.burn_in_steps for r in todo if _pretraining_of(r) is not None and r.profile.burn_in_steps}
+    pretrained = [r for r in todo if _pretraining_of(r) is not None]
+    checkpoints, burn_ins = {_checkpoint_key(r): r.profile.mlm_steps for r in pretrained}, {_burn_in_key(r): r.profile.burn_in_steps for r in pretrained}
     finetuned = [r for r in todo if r.condition != "majority"]
     epochs = sum(int(np.sum(r.profile.epochs_for("prune_downstream" if r.condition in later.CONDITIONS else r.condition, r.sparsity))) for r in finetuned)
     return (f"{len(runs)} runs, {len(runs) - len(todo)} of them done. To do: {len(checkpoints)} checkpoints with {sum(checkpoints.values()) + sum(burn_ins.values()):,} MLM steps in all, "

@@ -200,6 +200,8 @@ def main(arguments=None):
     out.mkdir(parents=True, exist_ok=True)
     kept = Path(options.notebooks, "runs").exists()  # finished runs are not made again, so the time would be too short
 
+    readme = Path(options.notebooks).parent / "README.md"
+
     rows, measured = [], {}
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
@@ -220,6 +222,8 @@ def main(arguments=None):
             if not kept and not math.isnan(peak):
                 state(notebook, minutes, peak)
                 measured[path.stem] = notebook.metadata["measured"]
+                if readme.exists():  # now, so that the two agree also if a later notebook fails
+                    state_in_readme(readme, {path.stem: measured[path.stem]})
             nbformat.write(notebook, path)
         if not options.no_html:
             (out / f"{path.stem}.html").write_text(to_html(notebook, path.parent, path.stem), encoding="utf-8")
@@ -230,10 +234,7 @@ def main(arguments=None):
     _, cells, minutes, peaks = zip(*rows)
     print(f"{'together':26} {sum(cells):5} {sum(minutes):8.1f} {max(peaks):8.0f}")
     print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {out}")
-    readme = Path(options.notebooks).parent / "README.md"
-    if measured and readme.exists():
-        state_in_readme(readme, measured)
-    elif options.in_place:
+    if options.in_place and not measured:
         print(f"minutes and memory were not written: {Path(options.notebooks, 'runs')} has finished runs, which spare time; move it away to measure"
               if kept else "minutes and memory were not written: this system does not tell the memory of a process")
     return 0

@@ -19,7 +19,7 @@ help:  ## list the targets
 setup: $(VENV)/.installed  ## install what is missing into .venv
 
 run: setup  ## execute every notebook; executed notebooks and HTML go to build/
-	@$(BIN)/python -m helpers.notebooks --out build
+	@$(BIN)/python -m tools.notebooks --out build
 
 test: setup  ## run the whole test suite, every notebook included
 	@$(BIN)/python -m pytest
@@ -28,10 +28,10 @@ lab: setup  ## open the course in JupyterLab
 	@$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
 
 figure: setup  ## draw the README's figure again, from the reference results
-	@$(BIN)/python -m helpers.plots docs/regimes.png
+	@$(BIN)/python -m tools.figure docs/regimes.png
 
 links: setup  ## write badges and the cell for Colab into README and notebooks; a fork: make links REPO=OWNER/REPO
-	@$(BIN)/python -m helpers.links $(REPO)
+	@$(BIN)/python -m tools.links $(REPO)
 
 binder-check:  ## make Binder's environment in build/binder, and run notebook 00 there on one core
 	@$(PYTHON) -m venv --clear build/binder
@@ -39,7 +39,7 @@ binder-check:  ## make Binder's environment in build/binder, and run notebook 00
 	@build/binder/bin/python -m pip --disable-pip-version-check install -qq $(CPU) -r build/binder/pip.txt
 	@PATH="$(CURDIR)/build/binder/bin:$$PATH" binder/postBuild > /dev/null
 	@! build/binder/bin/python -m pip list 2> /dev/null | grep -iE '^(nvidia|cuda|triton)' || { echo "these are for GPUs"; exit 1; }
-	@binder/start build/binder/bin/python -m helpers.notebooks --only 00 --out build/binder/out
+	@binder/start build/binder/bin/python -m tools.notebooks --only 00 --out build/binder/out
 	@$(PYTHON) -m venv build/repo2docker
 	@build/repo2docker/bin/python -m pip --disable-pip-version-check install -qq jupyter-repo2docker
 	@build/repo2docker/bin/jupyter-repo2docker --no-build --debug --user-id 1000 --user-name jovyan . > build/binder/Dockerfile 2>&1

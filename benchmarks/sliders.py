@@ -18,7 +18,9 @@ import pandas as pd
 import torch
 from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
-from helpers import data, experiment, live, paper, plots, profiles, pruning, speed, training, widgets
+from helpers import data, paper, plots, profiles, pruning, reference, training
+from helpers.lesson import widgets
+from helpers.lesson.widgets import live
 
 SENTENCE = "the happy fox eats the [MASK] ."
 MOVES = 20  # of a control in a round
@@ -48,12 +50,12 @@ def of_a_model(model, tokenizer):
 
 def of_results():
     """The widgets that are made of data frames, or of nothing."""
-    sources = experiment.references() | {"BERT-Base (paper)": paper.table1_rows()}
+    sources = reference.sources() | {"BERT-Base (paper)": paper.table1_rows()}
     mine = sources["pocket BERT"].query("seed == 0 and sparsity == 0.7 and task == 'mnli'")
     return {
         "schedule_explorer": lambda: widgets.schedule_explorer(1000),
         "results_explorer": lambda: widgets.results_explorer(sources, mine),
-        "cost_calculator": lambda: widgets.cost_calculator(speed.shipped("bytes"), speed.shipped("milliseconds")),
+        "cost_calculator": lambda: widgets.cost_calculator(reference.costs("bytes"), reference.costs("milliseconds")),
         "experiment_form": lambda: live.experiment_form(profiles.get("tiny"), sources),
     }
 

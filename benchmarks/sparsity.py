@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from helpers import profiles, pruning, speed, storage, training
+from helpers import machine, profiles, pruning, training
+from helpers.cost import speed, storage
 
 SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 TIMED = {"BERT-tiny": (0.25, 0.5, 0.7, 0.8, 0.9, 0.95), "MiniLM-L6": (0.25, 0.5, 0.7, 0.8, 0.9, 0.95), "BERT-base": (0.5, 0.9)}
@@ -60,7 +61,7 @@ for what, shape in (bar := tqdm(work)):
         keep(what, speed.engine_times(shape, options.sparsities or TIMED[shape], tokens=options.tokens,
                                       repeats=max(1, options.repeats * 3 // 7) if shape == "BERT-base" else options.repeats))
 command = "python benchmarks/sparsity.py " + " ".join(sys.argv[1:])
-note = speed.machine() | {"tokens": options.tokens, "roofs": {name: round(value, 1) for name, value in speed.roofs().items()}}
+note = machine.of_timing() | {"tokens": options.tokens, "roofs": {name: round(value, 1) for name, value in speed.roofs().items()}}
 earlier = json.loads((out / "machine.json").read_text()) if (out / "machine.json").is_file() else {}
 if any(earlier.get(key) != note[key] for key in ("processor", "threads", "tokens", "versions")):
     earlier = {}  # another machine: its commands say nothing of this one

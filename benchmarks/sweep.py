@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 COMMAND = [
-    sys.executable, "-m", "helpers.experiment", "--profile", "tiny", "--conditions", "prune_pretrain", "info_deletion", "--sparsities", "0.5", "0.9",
+    sys.executable, "-m", "helpers.lab", "--profile", "tiny", "--conditions", "prune_pretrain", "info_deletion", "--sparsities", "0.5", "0.9",
     "--tasks", "sst2", "--seeds", "0", "1", "--set", "mlm_steps=800", "ramp_steps=320", "epochs=12", "deletion_epochs=[[0, 24]]",
 ]
 

@@ -17,7 +17,7 @@ import pandas as pd
 from tqdm import tqdm
 from transformers import TrainerCallback, set_seed
 
-from helpers import analysis, data, profiles, pruning, training
+from helpers import data, machine, profiles, pruning, tasks, training, weights
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 parser.add_argument("--out", default="weights", help="folder for weights.csv and weights.json; default: weights")
@@ -31,7 +31,7 @@ options = parser.parse_args()
 
 changes = {name: int(value) for name, value in (text.split("=") for text in options.set)}
 profile = profiles.get(options.profile)
-profile = profiles.dataclasses.replace(profile, model=options.model or profile.model, **changes)
+profile = profiles.profile.replace(**changes, pretraining={"model": options.model or profile.model})
 rate = options.learning_rate or profile.learning_rates[0]
 tokenizer = data.load_tokenizer(profile.model)
 
@@ -43,25 +43,25 @@ class Movement(TrainerCallback):
         self.before, self.epochs = before, []
 
     def on_epoch_end(self, args, state, control, model=None, **kwargs):
-        self.epochs.append(analysis.sort_order_movement(self.before, model))
+        self.epochs.append(weights.sort_order_movement(self.before, model))
 
 
 began = time.perf_counter()
 rows = []
 for task, seed in tqdm([(task, seed) for task in options.tasks or profile.tasks for seed in profile.seeds]):
     set_seed(seed)
-    before = training.load_classifier(profiles.locate(profile.model), data.LABELS[task])
+    before = training.load_classifier(profiles.locate(profile.model), tasks.LABELS[task])
     after, movement = copy.deepcopy(before), Movement(before)
     with tempfile.TemporaryDirectory() as folder:
         training.fine_tune(after, tokenizer, data.load_task(profile, task)["train"], epochs=profile.epochs, batch_size=profile.batch,
                            learning_rate=rate, seed=seed, output_dir=folder, callbacks=[movement], **dict(profile.fine_tuning))
     note = lambda quantity, at, value: rows.append((options.name, task, seed, quantity, at, float(value)))
     for epoch, table in enumerate(movement.epochs, start=1):
-        note("movement", epoch, analysis.average_movement(table))
-    note("largest_tenth", profile.epochs, analysis.average_movement(table, "largest"))
+        note("movement", epoch, weights.average_movement(table))
+    note("largest_tenth", profile.epochs, weights.average_movement(table, "largest"))
     for sparsity in np.arange(0.1, 1, 0.1).round(1):
         note("mask_difference", sparsity, pruning.mask_difference(pruning.magnitude_masks(before, sparsity), pruning.magnitude_masks(after, sparsity)))
-heads = analysis.head_sparsity(before, pruning.magnitude_masks(before, 0.6)).sparsity
+heads = weights.head_sparsity(before, pruning.magnitude_masks(before, 0.6)).sparsity
 rows += [(options.name, "all", 0, "least_pruned_head", 0.6, heads.min()), (options.name, "all", 0, "most_pruned_head", 0.6, heads.max())]
 
 out = Path(options.out)
@@ -71,9 +71,9 @@ if (out / "weights.csv").is_file():
     earlier, note = pd.read_csv(out / "weights.csv"), json.loads((out / "weights.json").read_text())
     table = pd.concat([earlier[earlier.model != options.name], table])
 table.round(6).to_csv(out / "weights.csv", index=False)
-note[options.name] = profiles.provenance() | {
+note[options.name] = machine.provenance() | {
     "command": "python benchmarks/weights.py " + " ".join(sys.argv[1:]), "wall_minutes": round((time.perf_counter() - began) / 60, 1),
-    "learning_rate": rate, "train_rows": profile.train_rows, "epochs": profile.epochs, "peak_memory_mb": profiles.peak_memory_mb(),
+    "learning_rate": rate, "train_rows": profile.train_rows, "epochs": profile.epochs, "peak_memory_mb": machine.peak_memory_mb(),
 }
 (out / "weights.json").write_text(json.dumps(note, indent=1) + "\n")
 print(table[table.model == options.name].groupby(["task", "quantity", "at"]).value.mean().unstack([0]).round(3).to_string())

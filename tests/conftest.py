@@ -1,6 +1,5 @@
 """What the tests share: no network, no settings of the user's, small models, a throwaway pocket checkpoint."""
 
-import dataclasses
 import importlib.util
 import os
 import sys
@@ -70,10 +69,7 @@ def micro(pocket_checkpoint):
     """The tiny profile cut down to seconds."""
     from helpers import profiles
 
-    return dataclasses.replace(
-        profiles.get("tiny"), model=str(pocket_checkpoint), mlm_steps=4, ramp_steps=2, mlm_batch=16, text_rows=200,
-        train_rows=32, dev_rows=32, epochs=1, deletion_epochs=((0, 1),), before_after_epochs=((0, (1, 1)),), seeds=(0,), sparsities=(0.5,),
-    )
+    return profiles.get("tiny").replace(seeds=(0,), sparsities=(0.5,), pretraining={"model": str(pocket_checkpoint), "steps": 4, "ramp_steps": 2, "batch": 16, "text_rows": 200}, fine_tuning={"train_rows": 32, "dev_rows": 32, "epochs": 1, "deletion_epochs": ((0, 1),), "before_after_epochs": ((0, (1, 1)),)})
 
 
 @pytest.fixture(scope="session")

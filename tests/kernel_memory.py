@@ -3,8 +3,7 @@
 import os
 
 import pytest
-
-from helpers.notebooks import peak_megabytes
+from tools.notebooks import peak_megabytes
 
 
 def pytest_configure():

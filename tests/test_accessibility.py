@@ -11,7 +11,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.font_manager import font_scalings
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from helpers import notebooks, plots
+from helpers import plots
+from helpers.conditions import CONDITIONS
+from tools import notebooks
 
 # What a reader without one kind of cones sees of linear RGB: Machado, Oliveira and Fernandes (2009), severity 1
 SIGHT = {
@@ -21,7 +23,7 @@ SIGHT = {
     "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
 TO_XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]])
-STYLES = {"conditions": plots.CONDITION_STYLE, "formats": plots.FORMAT_STYLE, "engines": plots.ENGINE_STYLE}
+STYLES = {"conditions": CONDITIONS, "formats": plots.FORMAT_STYLE, "engines": plots.ENGINE_STYLE}
 THE_FOUR = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
 
 
@@ -43,14 +45,14 @@ def test_lab_of_known_colours():
 
 @pytest.mark.parametrize("styles", STYLES)
 def test_no_two_of_a_figure_have_the_same_marker_or_name(styles):
-    for part in (1, 2):
-        values = [style[part] for style in STYLES[styles].values()]
+    for part in ("marker", "label"):
+        values = [getattr(style, part) for style in STYLES[styles].values()]
         assert len(set(values)) == len(values)
 
 
 @pytest.mark.parametrize("sight", SIGHT)
 def test_the_four_conditions_are_told_apart_by_colour_alone(sight):
-    seen = {condition: lab(plots.CONDITION_STYLE[condition][0], sight) for condition in THE_FOUR}
+    seen = {condition: lab(CONDITIONS[condition].color, sight) for condition in THE_FOUR}
     assert min(np.linalg.norm(seen[a] - seen[b]) for a, b in itertools.combinations(THE_FOUR, 2)) > 10
 
 

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 import yaml
 
-from helpers import predictions
+from helpers.lesson import predictions
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -82,7 +82,7 @@ def executed():
     view = lambda model, **more: new.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": model}, "text/plain": "VBox()", **more})
     figure = new.new_output("display_data", {"image/png": "ZmlndXJl", "text/plain": "<Figure>"})
     guess = predictions.number("?")
-    lines = ["python -m helpers.experiment --all", "a" * 390, "b" * 20, f"the sentence below the figure. {guess.against(3)}"]
+    lines = ["python -m helpers.lab --all", "a" * 390, "b" * 20, f"the sentence below the figure. {guess.against(3)}"]
     cells = [
         new.new_markdown_cell("# 10 · A title\n\n**Question.** Why?\n\n| | |\n|---|---|\n| **You will** | see |\n\n## 1 A section\n\nOne short paragraph.\n\nAnother, for the speaker."),
         new.new_code_cell('guess = predictions.choice("Which one is best?", ["gradual", "one shot"])\nguess', outputs=[view("box")]),
@@ -204,8 +204,8 @@ def test_slides_follow_from_the_notebook_by_the_rule(docs):
     assert "Why?" in title and "You will" not in title
     assert "short paragraph" in section and "speaker" not in section and "speaker" in "".join(made[1].notes)
     assert "Which one is best?" in predict and "<li>one shot</li>" in predict
-    assert "base64,ZmlndXJl" in figure and "the sentence below" in figure and "aaa" not in figure and "helpers.experiment" not in figure and "committed" not in figure
-    assert "aaa" in "".join(made[3].notes) and "helpers.experiment" in "".join(made[3].notes)
+    assert "base64,ZmlndXJl" in figure and "the sentence below" in figure and "aaa" not in figure and "helpers.lab" not in figure and "committed" not in figure
+    assert "aaa" in "".join(made[3].notes) and "helpers.lab" in "".join(made[3].notes)
     assert r"\(s^2\)" in think
     assert all(part in exercise for part in ("Difficulty", "First", "Second", r"\[a_b\]", "def half"))
     assert "verdict" in found

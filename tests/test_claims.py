@@ -9,7 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from helpers import analysis, claims, experiment, paper, profiles
+from helpers import paper, profiles, reference, weights
+from helpers.lab import runs, store
+from helpers.lab.store import RunStore
+from helpers.lesson import claims, scoreboard
 
 QUIET, NOISY = 0.001, 0.05
 
@@ -115,7 +118,7 @@ def test_one_run_has_no_interval_and_decides_nothing(number):
 def test_nothing_run_decides_nothing():
     table = rows({("dense", 0.0): 0.9})
     assert {found.holds for found in claims.judge(table).values()} == {None}
-    assert {found.holds for found in claims.judge(pd.DataFrame(columns=experiment.COLUMNS)).values()} == {None}
+    assert {found.holds for found in claims.judge(pd.DataFrame(columns=store.COLUMNS)).values()} == {None}
 
 
 def test_evidence_in_numbers():
@@ -194,7 +197,7 @@ def test_verdicts_of_the_shipped_results(name, expected):
 def test_every_source_says_something_of_every_claim():
     numbers = paper.claims().index.tolist()
     assert len(numbers) == 11
-    assert list(claims.sources()) == [claims.TABLES, *experiment.REFERENCES.values()]
+    assert list(claims.sources()) == [claims.TABLES, *reference.NAMES.values()]
     for findings in claims.sources().values():
         assert sorted(findings) == numbers and all(finding.evidence for finding in findings.values())
 
@@ -204,11 +207,11 @@ WEIGHTS = pd.read_csv(profiles.ASSETS / "reference" / "weights.csv")
 
 @pytest.mark.parametrize("name", WEIGHTS.model.unique())
 def test_the_shipped_measurements_of_weights(name):
-    assert name in experiment.REFERENCES.values()
+    assert name in reference.NAMES.values()
     table = WEIGHTS[(WEIGHTS.model == name) & (WEIGHTS.task != "all")]
     assert (table.groupby("task").seed.nunique() == 3).all()
     masks = table[table.quantity == "mask_difference"]
-    assert sorted(set(masks["at"])) == [round(s / 10, 1) for s in range(1, 10)] and (masks.value < analysis.expected_difference(masks["at"])).all()
+    assert sorted(set(masks["at"])) == [round(s / 10, 1) for s in range(1, 10)] and (masks.value < weights.expected_difference(masks["at"])).all()
     movement = table[table.quantity == "movement"].groupby("at").value.mean()
     assert movement.index.tolist() == list(range(1, len(movement) + 1)) and (movement.diff().dropna() > 0).all()
     note = json.loads((profiles.ASSETS / "reference" / "weights.json").read_text())[name]
@@ -217,7 +220,7 @@ def test_the_shipped_measurements_of_weights(name):
 
 def test_the_page_is_up_to_date():
     page = Path(__file__).parent.parent / "docs" / "scoreboard.md"
-    assert page.read_text(encoding="utf-8") == claims.as_markdown(), "make it again: python -m helpers.claims > docs/scoreboard.md"
+    assert page.read_text(encoding="utf-8") == scoreboard.as_markdown(), "make it again: python -m helpers.lesson.scoreboard > docs/scoreboard.md"
 
 
 def test_every_claim_has_a_rule_and_unknown_ones_are_refused():
@@ -228,26 +231,26 @@ def test_every_claim_has_a_rule_and_unknown_ones_are_refused():
 
 def file_runs(store, *runs):
     for run in runs:
-        row = dict(profile="tiny", model="pocket", condition=run.condition, sparsity=run.sparsity, task=run.task, seed=run.seed, learning_rate=1e-3, metric="accuracy", value=run.profile.epochs / 100)
+        row = dict(profile="tiny", model="pocket", condition=run.condition, sparsity=run.sparsity, task=run.task, seed=run.seed, learning_rate=1e-3, metric="accuracy", value=run.profile.fine_tuning.epochs / 100)
         store.write(run.key, {"rows": [row], "run": dataclasses.asdict(run), "provenance": {}})
 
 
 def test_own_rows_are_those_of_the_current_profile(tmp_path):
-    store, longer = experiment.RunStore(tmp_path), dataclasses.replace(profiles.get("tiny"), epochs=12)
-    assert claims.own_rows(store).empty
-    file_runs(store, experiment.Run("dense", "mnli"), experiment.Run("prune_pretrain", "mnli", 0.7), experiment.Run("prune_pretrain", "mnli", 0.7, profile=longer))
-    own = claims.own_rows(store)
+    store, longer = RunStore(tmp_path), profiles.get("tiny").replace(fine_tuning={"epochs": 12})
+    assert scoreboard.own_rows(store).empty
+    file_runs(store, runs.Run("dense", "mnli"), runs.Run("prune_pretrain", "mnli", 0.7), runs.Run("prune_pretrain", "mnli", 0.7, profile=longer))
+    own = scoreboard.own_rows(store)
     assert own.condition.tolist() == ["dense", "prune_pretrain"] and set(own.value) == {0.06}
 
 
 def test_own_rows_are_of_the_tasks_that_share_most_runs(tmp_path):
     """A dense run on one more task, or a single seed on another, must not take the means of the others away."""
-    store = experiment.RunStore(tmp_path)
-    sweep = lambda tasks, seeds: experiment.plan(["dense", "prune_pretrain"], [0.7], tasks, seeds)
-    file_runs(store, experiment.Run("dense", "qqp"), *sweep(["mnli"], [0]), *sweep(["sst2", "cola"], [0, 1, 2]))
-    assert set(claims.own_rows(store).task) == {"sst2", "cola"}
+    store = RunStore(tmp_path)
+    sweep = lambda tasks, seeds: runs.plan(["dense", "prune_pretrain"], [0.7], tasks, seeds)
+    file_runs(store, runs.Run("dense", "qqp"), *sweep(["mnli"], [0]), *sweep(["sst2", "cola"], [0, 1, 2]))
+    assert set(scoreboard.own_rows(store).task) == {"sst2", "cola"}
     file_runs(store, *sweep(["mnli"], [1, 2]))
-    assert set(claims.own_rows(store).task) == {"sst2", "cola", "mnli"}
+    assert set(scoreboard.own_rows(store).task) == {"sst2", "cola", "mnli"}
 
 
 # The record
@@ -257,57 +260,57 @@ YES, NO, OPEN = claims.Finding("so it is", True), claims.Finding("it is not", Fa
 
 
 def test_a_fresh_board_is_open(tmp_path):
-    assert claims.settled(tmp_path) == {} and claims.settled(tmp_path / "not there") == {}
+    assert scoreboard.settled(tmp_path) == {} and scoreboard.settled(tmp_path / "not there") == {}
     assert not (tmp_path / "not there").exists()
 
 
 def test_what_is_settled_stays_and_is_replaced_by_the_same_notebook(tmp_path):
-    claims.settle({10: YES}, "03", tmp_path)
-    claims.settle({2: OPEN, 3: YES}, "06", tmp_path)
-    assert claims.settled(tmp_path) == {2: OPEN, 3: YES, 10: YES}
-    claims.settle({10: NO}, "03", tmp_path)
-    assert claims.settled(tmp_path)[10] == NO and claims.settled(tmp_path)[3] == YES
+    scoreboard.settle({10: YES}, "03", tmp_path)
+    scoreboard.settle({2: OPEN, 3: YES}, "06", tmp_path)
+    assert scoreboard.settled(tmp_path) == {2: OPEN, 3: YES, 10: YES}
+    scoreboard.settle({10: NO}, "03", tmp_path)
+    assert scoreboard.settled(tmp_path)[10] == NO and scoreboard.settled(tmp_path)[3] == YES
     assert not list((tmp_path / "work").iterdir())  # nothing half written
 
 
 @pytest.mark.parametrize("loss, accuracy, holds", [(YES, YES, True), (YES, OPEN, None), (NO, OPEN, False), (YES, NO, False)])
 def test_a_claim_of_two_notebooks_needs_both(tmp_path, loss, accuracy, holds):
-    claims.settle({1: loss}, "04", tmp_path)
-    half = claims.settled(tmp_path)[1]
+    scoreboard.settle({1: loss}, "04", tmp_path)
+    half = scoreboard.settled(tmp_path)[1]
     assert half.holds is (None if loss is YES else False) and half.evidence.endswith("notebook 05 is still to come")
-    claims.settle({1: accuracy}, "05", tmp_path)
-    assert claims.settled(tmp_path)[1] == (f"{loss.evidence}; {accuracy.evidence}", holds)
+    scoreboard.settle({1: accuracy}, "05", tmp_path)
+    assert scoreboard.settled(tmp_path)[1] == (f"{loss.evidence}; {accuracy.evidence}", holds)
 
 
 def test_a_notebook_settles_only_its_own_claims(tmp_path):
     with pytest.raises(ValueError, match="claim 10 is settled by notebook 03, not by '05'"):
-        claims.settle({10: YES}, "05", tmp_path)
+        scoreboard.settle({10: YES}, "05", tmp_path)
     with pytest.raises(ValueError, match="there is no claim 12"):
-        claims.settle({12: YES}, "05", tmp_path)
+        scoreboard.settle({12: YES}, "05", tmp_path)
 
 
 def test_each_profile_has_a_board(tmp_path, monkeypatch):
-    claims.settle({10: YES}, "03", tmp_path)
+    scoreboard.settle({10: YES}, "03", tmp_path)
     monkeypatch.setenv("PRUNING_PROFILE", "small")
-    assert claims.settled(tmp_path) == {}
-    claims.settle({10: NO}, "03", tmp_path)
+    assert scoreboard.settled(tmp_path) == {}
+    scoreboard.settle({10: NO}, "03", tmp_path)
     monkeypatch.delenv("PRUNING_PROFILE")
-    assert claims.settled(tmp_path) == {10: YES}
+    assert scoreboard.settled(tmp_path) == {10: YES}
 
 
 def test_notebooks_that_settle_at_once_lose_nothing(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: claims.settle({n: YES}, "07" if n > 6 else "06", tmp_path), [2, 3, 4, 5, 7, 8, 9, 11]))
-    assert sorted(claims.settled(tmp_path)) == [2, 3, 4, 5, 7, 8, 9, 11]
+        list(pool.map(lambda n: scoreboard.settle({n: YES}, "07" if n > 6 else "06", tmp_path), [2, 3, 4, 5, 7, 8, 9, 11]))
+    assert sorted(scoreboard.settled(tmp_path)) == [2, 3, 4, 5, 7, 8, 9, 11]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"tiny": 3}', '{"tiny": {"99": {}}}', '{"tiny": {"10": {"03": {"evidence": "x", "holds": "yes"}}}}', '{"tiny": {"10": {"08": {"evidence": "x", "holds": null}}}}'])
 def test_a_damaged_record_is_noticed_and_replaced(tmp_path, text):
     (tmp_path / "scoreboard.json").write_text(text)
     with pytest.warns(UserWarning, match="damaged; all claims are open again"):
-        assert claims.settled(tmp_path) == {}
+        assert scoreboard.settled(tmp_path) == {}
     with pytest.warns(UserWarning):
-        claims.settle({10: YES}, "03", tmp_path)
+        scoreboard.settle({10: YES}, "03", tmp_path)
     assert json.loads((tmp_path / "scoreboard.json").read_text())["tiny"]["10"]["03"]["holds"] is True
 
 
@@ -326,7 +329,7 @@ def cells(output):
 
 
 def test_an_open_board_gives_nothing_away(tmp_path, shown, capsys):
-    claims.scoreboard(tmp_path)
+    scoreboard.scoreboard(tmp_path)
     table = cells(shown[0])
     assert [row[0] for row in table] == [str(n) for n in range(1, 12)] and all(row[-1].startswith("○ open") for row in table)
     assert "supported" not in shown[0]["text/html"] + shown[0]["text/plain"]
@@ -334,8 +337,8 @@ def test_an_open_board_gives_nothing_away(tmp_path, shown, capsys):
 
 
 def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):
-    claims.settle({10: claims.Finding("heads <b>", False)}, "03", tmp_path)
-    claims.scoreboard(tmp_path)
+    scoreboard.settle({10: claims.Finding("heads <b>", False)}, "03", tmp_path)
+    scoreboard.scoreboard(tmp_path)
     table = cells(shown[0])
     assert "not supported" in table[9][2] and "heads &lt;b&gt;" in table[9][2]
     assert all(claims.sources()[name][10].verdict in cell for name, cell in zip(claims.sources(), table[9][3:]))
@@ -344,16 +347,16 @@ def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):
 
 
 def test_the_whole_board(tmp_path, shown):
-    claims.scoreboard(tmp_path, reveal=True)
+    scoreboard.scoreboard(tmp_path, reveal=True)
     for row, number in zip(cells(shown[0]), paper.claims().index, strict=True):
         assert row[2].startswith("○ open")
         for name, cell in zip(claims.sources(), row[3:], strict=True):
             found = claims.sources()[name][number]
-            assert claims.MARKS[found.holds] in cell and found.verdict in cell
+            assert scoreboard.MARKS[found.holds] in cell and found.verdict in cell
 
 
 def test_evidence_claim_by_claim(shown):
-    claims.evidence({claims.YOURS: {2: OPEN}} | claims.sources(), [2, 3])
+    scoreboard.evidence({claims.YOURS: {2: OPEN}} | claims.sources(), [2, 3])
     page = shown[0]["text/html"]
     assert page.count("<i>Rule:</i>") == 2 and page.count(claims.YOURS) == 1 and page.count("MiniLM-L6") == 2
     assert "too few runs" in page and claims.rule(3) in shown[0]["text/plain"]

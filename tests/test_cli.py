@@ -1,4 +1,4 @@
-"""``python -m helpers.experiment`` and the environment variables; in this process where that tells as much."""
+"""``python -m helpers.lab`` and the environment variables; in this process where that tells as much."""
 
 import json
 import subprocess
@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 
 import helpers
-from helpers import experiment, profiles
-from helpers.cli import main
-from helpers.experiment import COLUMNS, CONDITIONS
+from helpers import profiles
+from helpers.conditions import OF_THE_PAPER
+from helpers.lab.store import COLUMNS
+from helpers.lab import experiment
+from helpers.lab.__main__ import main
 
 
 def failure(capsys, *arguments):
@@ -24,14 +26,16 @@ def failure(capsys, *arguments):
 
 @pytest.mark.parametrize("arguments, named", [
     (["--profile", "huge"], ["'huge'", *profiles.PROFILES]),
-    (["--conditions", "dense", "prune"], ["'prune'", *CONDITIONS]),
+    (["--conditions", "dense", "prune"], ["'prune'", *OF_THE_PAPER]),
     (["--tasks", "imdb"], ["'imdb'", "cola", "sst2"]),
     (["--tasks", "mrpc"], ["'mrpc'", "cola", "sst2"]),
     (["--sparsities", "0.5", "1.0"], ["1.0", "[0, 1)"]),
     (["--sparsities", "60"], ["60.0", "pass 0.6"]),
     (["--sparsities", "half"], ["'half'", "--sparsities"]),
-    (["--set", "mlm_stepz=4"], ["'mlm_stepz'", "mlm_steps"]),
-    (["--set", "mlm_steps=many"], ["'many'", "mlm_steps"]),
+    (["--set", "stepz=4"], ["'stepz'", "ramp_steps"]),
+    (["--set", "batch=4"], ["'batch'", "pretraining.batch", "fine_tuning.batch"]),
+    (["--set", "fine_tuning.ramp_steps=4"], ["'fine_tuning.ramp_steps'", "train_rows"]),
+    (["--set", "pretraining.steps=many"], ["'many'", "steps must be int"]),
 ])
 def test_bad_values_are_named_with_the_valid_ones(capsys, tmp_path, arguments, named):
     message = failure(capsys, *arguments, "--out", str(tmp_path / "out"))
@@ -57,8 +61,8 @@ def test_an_out_that_cannot_be_a_folder(capsys, tmp_path):
 
 
 def test_a_run_from_the_command_line(capsys, micro, tmp_path):
-    small = [f"{name}={json.dumps(getattr(micro, name))}" for name in (
-        "mlm_steps", "ramp_steps", "mlm_batch", "text_rows", "train_rows", "dev_rows", "epochs", "before_after_epochs")]
+    names = {"pretraining": ("steps", "ramp_steps", "batch", "text_rows"), "fine_tuning": ("train_rows", "dev_rows", "epochs", "before_after_epochs")}
+    small = [f"{part}.{name}={json.dumps(getattr(getattr(micro, part), name))}" for part in names for name in names[part]]
     main(["--profile", "tiny", "--conditions", "prune_pretrain", "dense", "--sparsities", "0.5", "--tasks", "cola", "sst2", "--seeds", "3",
           "--learning-rates", "0.002", "--set", f"model={micro.model}", *small, "--out", str(tmp_path)])
     printed = capsys.readouterr().out
@@ -103,9 +107,9 @@ def test_options_that_do_not_fit(capsys, tmp_path, arguments, named):
 
 
 def test_from_a_shell(tmp_path):
-    done = subprocess.run([sys.executable, "-m", "helpers.experiment", "--help"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-m", "helpers.lab", "--help"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0 and all(option in done.stdout for option in ("--profile", "--sparsities", "--out", "info_deletion"))
-    done = subprocess.run([sys.executable, "-m", "helpers.experiment", "--sparsities", "60"], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-m", "helpers.lab", "--sparsities", "60"], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2 and "pass 0.6" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -116,7 +120,7 @@ def test_the_environment_is_read_in_one_place():
 
 def test_a_dry_run_tells_the_work_and_does_none(tmp_path, capsys):
     main(["--profile", "tiny", "--conditions", "majority", "dense", "prune_pretrain", "prune_downstream", "--sparsities", "0.5", "0.9", "--tasks", "cola", "--seeds", "0", "1",
-          "--set", "mlm_steps=100", "epochs=3", "before_after_epochs=[[0, [3, 5]]]", "--out", str(tmp_path), "--dry-run"])
+          "--set", "pretraining.steps=100", "epochs=3", "before_after_epochs=[[0, [3, 5]]]", "--out", str(tmp_path), "--dry-run"])
     # checkpoints: unpruned and two sparsities, for each seed; fine-tunings: (1 + 2) × 2 of 3 epochs, 2 × 2 of 3 + 5
     assert "12 runs, 0 of them done. To do: 6 checkpoints with 600 MLM steps" in (said := capsys.readouterr().out)
     assert "10 fine-tunings with 50 epochs in all" in said and not list(tmp_path.glob("checkpoints/*"))

@@ -6,7 +6,7 @@ import re
 import pytest
 from course import FOLDER, NAMES, ROOT, code_cells, each_notebook, prose, read
 
-from helpers import notebooks
+from tools import notebooks
 
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(work|root|home|tmp|Users)\b|\b[A-Z]:\\\\\w")
 ROWS = ["You will", "Time and memory", "Builds on", "Paper"]
@@ -73,7 +73,7 @@ def test_links_to_files_lead_somewhere(name):
 @each_notebook
 def test_minutes_and_memory_are_measured(name):
     notebook = read(name)
-    assert "measured" in notebook.metadata, "python -m helpers.notebooks --in-place measures, with no finished runs in notebooks/runs"
+    assert "measured" in notebook.metadata, "python -m tools.notebooks --in-place measures, with no finished runs in notebooks/runs"
     took = notebook.metadata.measured
     assert re.search(rf"\d minutes to read and think[^;|]*; {re.escape(notebooks.sentence(took))} \|", notebook.cells[0].source)
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -128,7 +128,7 @@ def test_each_figure_says_its_message(name):
     for cell, images in figures(name):
         said = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
         assert re.search(r"\w+\W+\w+", said), f"this cell shows a figure and prints no sentence beside it:\n{cell.source}"
-        assert all(output.metadata.get("image/png", {}).get("alt") for output in images), "python -m helpers.notebooks writes it as alternative text"
+        assert all(output.metadata.get("image/png", {}).get("alt") for output in images), "python -m tools.notebooks writes it as alternative text"
 
 
 @each_notebook

@@ -1,4 +1,3 @@
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from transformers import BertTokenizer
 
-from helpers import data, pocket, profiles
+from helpers import data, pocket, profiles, tasks
 
 MIRROR = Path(__file__).parent.parent.parent / "shared" / "hub"
 needs_mirror = pytest.mark.skipif(not MIRROR.is_dir(), reason=f"no folder laid out by hub id at {MIRROR}")
@@ -24,7 +23,7 @@ def forget():
 def small(monkeypatch):
     """The small profile on the mirror."""
     monkeypatch.setenv("HUB_MIRROR", str(MIRROR))
-    return dataclasses.replace(profiles.get("small"), text_rows=100, max_length=32)
+    return profiles.get("small").replace(pretraining={"text_rows": 100, "max_length": 32})
 
 
 # Metrics
@@ -41,12 +40,12 @@ def test_score_is_that_of_scikit_learn(task, classes):
         expected["matthews_correlation"] = matthews_corrcoef(labels, predictions)
     if task == "qqp":
         expected["f1"] = f1_score(labels, predictions)
-    assert data.score(task, logits, labels) == pytest.approx(expected)
+    assert tasks.score(task, logits, labels) == pytest.approx(expected)
     assert 0.4 < expected["accuracy"] < 0.95
 
 
 def test_score_of_a_constant_prediction():
-    assert data.score("cola", np.array([[0.0, 1.0]] * 4), np.array([1, 1, 1, 0])) == {"accuracy": 0.75, "matthews_correlation": 0.0}
+    assert tasks.score("cola", np.array([[0.0, 1.0]] * 4), np.array([1, 1, 1, 0])) == {"accuracy": 0.75, "matthews_correlation": 0.0}
 
 
 # The pocket world
@@ -69,7 +68,7 @@ def test_pocket_tasks_are_tokenised_for_fine_tuning(micro, task):
 def test_no_pocket_text_is_longer_than_the_model_reads_or_has_unknown_words(micro):
     tokenizer = data.load_tokenizer(micro.model)
     for task in pocket.TASKS:
-        for split in data.load_task(dataclasses.replace(micro, max_length=1000), task).values():
+        for split in data.load_task(micro.replace(pretraining={"max_length": 1000}), task).values():
             assert max(map(len, split["input_ids"])) <= profiles.get("tiny").max_length
             assert tokenizer.unk_token_id not in {token for row in split["input_ids"] for token in row}
 
@@ -81,7 +80,7 @@ def test_pocket_text_is_in_two_segments_of_known_words(micro):
     assert len(text) == 200
     for row, (first, second) in zip(text, passages):
         assert tokenizer.convert_ids_to_tokens(row["input_ids"]) == f"[CLS] {first} [SEP] {second} [SEP]".split()
-        assert set(row["token_type_ids"]) == {0, 1} and len(row["input_ids"]) <= micro.max_length
+        assert set(row["token_type_ids"]) == {0, 1} and len(row["input_ids"]) <= micro.pretraining.max_length
 
 
 def test_held_out_text_spares_most_words_but_never_the_comment(micro):
@@ -147,7 +146,7 @@ def test_an_error_without_words_is_reported_too():
         raise AssertionError
 
     with pytest.raises(FileNotFoundError, match="the hub gave AssertionError"):
-        data._load("something", load)
+        data.load("something", load)
 
 
 # A real hub, or rather its mirror
@@ -156,20 +155,20 @@ def test_an_error_without_words_is_reported_too():
 @needs_mirror
 @pytest.mark.parametrize("task, rows", [("cola", 1043), ("sst2", 872)])
 def test_real_validation_sets_are_whole(small, task, rows):
-    loaded = data.load_examples(dataclasses.replace(small, dev_rows=None), task)
-    assert len(loaded["validation"]) == rows and len(loaded["train"]) == small.train_rows
+    loaded = data.load_examples(small.replace(fine_tuning={"dev_rows": None}), task)
+    assert len(loaded["validation"]) == rows and len(loaded["train"]) == small.fine_tuning.train_rows
     assert set(loaded["validation"]["label"]) == {0, 1}
 
 
 @needs_mirror
 def test_labels_are_in_glues_order(small):
     for task in ("cola", "sst2", "mnli"):
-        assert tuple(data.load_examples(small, task)["train"].features["label"].names) == data.LABELS[task]
+        assert tuple(data.load_examples(small, task)["train"].features["label"].names) == tasks.LABELS[task]
 
 
 @needs_mirror
 def test_real_pairs_are_tokenised_and_cut(small):
-    loaded = data.load_task(dataclasses.replace(small, train_rows=200, dev_rows=100), "mnli")
+    loaded = data.load_task(small.replace(fine_tuning={"train_rows": 200, "dev_rows": 100}), "mnli")
     assert (len(loaded["train"]), len(loaded["validation"])) == (200, 100)
     assert set(loaded["train"].column_names) == {"input_ids", "token_type_ids", "attention_mask", "labels"}
     assert max(map(len, loaded["train"]["input_ids"])) == 32 and set(loaded["train"]["labels"]) == {0, 1, 2}

@@ -1,6 +1,5 @@
 """One training by two processes (gloo, on the CPU): the same as by one, and only the first process writes to the store."""
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -11,17 +10,21 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from helpers import cli, experiment, profiles, training
-from helpers.experiment import RunStore, plan
+from helpers import profiles, training
+from helpers.lab import __main__ as cli
+from helpers.lab import experiment
+from helpers.lab.runs import plan
 
-VALUES = dict(mlm_steps=12, ramp_steps=8, frequency=4, mlm_batch=16, text_rows=100, mlm_learning_rate=1e-3, checkpoint_every=5)
+VALUES = {"steps": 12, "ramp_steps": 8, "frequency": 4, "batch": 16, "text_rows": 100, "learning_rate": 1e-3}
+EVERY = 5
 # What each process runs: the command, while it notes its masks, its batches and what it writes
 SCRIPT = """
 import json, os, sys
 from pathlib import Path
 from accelerate import Accelerator
 from safetensors.torch import save_file
-from helpers import cli, training
+from helpers import training
+from helpers.lab import __main__ as cli
 
 folder, rank = Path(sys.argv.pop(1)), os.environ["RANK"]
 pruned, batches, norms = [], [], []
@@ -66,7 +69,7 @@ def model(pocket_checkpoint, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def command(model):
-    settings = [f"{name}={json.dumps(value)}" for name, value in (VALUES | {"model": str(model)}).items() if name != "model"]
+    settings = [f"checkpoint_every={EVERY}", *(f"pretraining.{name}={json.dumps(value)}" for name, value in VALUES.items())]
     return ["--profile", "tiny", "--conditions", "prune_pretrain", "random", "--sparsities", "0.5", "--tasks", "cola", "--seeds", "0",
             "--set", f"model={model}", *settings]
 
@@ -145,7 +148,7 @@ def test_only_the_first_process_writes_to_the_store(two):
 
 def test_the_same_command_then_fine_tunes_what_they_made(two, command, model, monkeypatch):
     monkeypatch.setattr(experiment, "train_mlm", lambda *arguments, **options: pytest.fail("trained again"))
-    profile = dataclasses.replace(profiles.get("tiny"), model=str(model), train_rows=32, dev_rows=32, epochs=1, **VALUES)
+    profile = profiles.get("tiny").replace(checkpoint_every=EVERY, pretraining=VALUES | {"model": str(model)}, fine_tuning={"train_rows": 32, "dev_rows": 32, "epochs": 1})
     rows = experiment.sweep(plan(["prune_pretrain", "random"], (0.5,), ("cola",), (0,), profile=profile), two / "store", progress=False)
     losses = {json.loads((path / "info.json").read_text())["mlm_loss"] for path in checkpoints(two).values()}
     assert set(rows[rows.metric == "mlm_loss"].value) == losses

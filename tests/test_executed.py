@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from PIL import Image
 
-from helpers import notebooks
+from tools import notebooks
 
 
 def picture(notebook):

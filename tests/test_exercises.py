@@ -8,7 +8,7 @@ import nbformat
 import pytest
 import wrong_answers
 
-from helpers import exercises
+from helpers.lesson import exercises
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 EXERCISES = exercises.exercises()
@@ -72,10 +72,10 @@ def test_notebooks_have_the_stubs_and_solutions_of_the_modules():
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)
         found = exercises.synchronise(notebook)
-        assert nbformat.writes(notebook) == before, f"{path.name} differs; run python -m helpers.exercises"
+        assert nbformat.writes(notebook) == before, f"{path.name} differs; run python -m tools.exercises"
         text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
         for name in found:
-            assert EXERCISES[name].solution.__module__ == f"helpers.exercises.{path.stem[3:]}"
+            assert EXERCISES[name].solution.__module__ == f"helpers.lesson.exercises.{path.stem[3:]}"
             assert f"```python\ndef {name}(" in text, f"{path.name} has no folded solution of {name}"
         names += found
     assert sorted(names) == sorted(EXERCISES)

@@ -9,10 +9,14 @@ import pytest
 import torch
 from transformers import BertModel
 
-from helpers import data, experiment, profiles, pruning
-from helpers.experiment import COLUMNS, CONDITIONS, UNPRUNED, Run, RunStore, plan, run, sweep
+from helpers import data, machine, profiles, pruning
+from helpers.conditions import OF_THE_PAPER, UNPRUNED
+from helpers.lab.experiment import Run, RunStore, measure, plan, sweep
+from helpers.lab.store import COLUMNS
+from helpers.lab import experiment
+from helpers.lab import store as store_module
 
-PRUNED = [condition for condition in CONDITIONS if condition not in UNPRUNED]
+PRUNED = [condition for condition in OF_THE_PAPER if condition not in UNPRUNED]
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def store(tmp_path_factory):
 @pytest.fixture(scope="module")
 def swept(store, micro):
     """The rows of all seven conditions on one task at 50%."""
-    return sweep(plan(CONDITIONS, (0.5,), ("cola",), (0,), profile=micro), store, progress=False)
+    return sweep(plan(OF_THE_PAPER, (0.5,), ("cola",), (0,), profile=micro), store, progress=False)
 
 
 def never(*arguments, **options):
@@ -63,10 +67,10 @@ def test_key_is_that_of_the_values(micro):
             continue
         old = getattr(micro, field.name)
         new = old + (0,) if isinstance(old, tuple) else f"{old}x" if isinstance(old, str) else (old or 0) + 1
-        changes.append(dict(profile=dataclasses.replace(micro, **{field.name: new})))
+        changes.append(dict(profile=micro.replace(**{field.name: new})))
     keys = [Run(**values | change).key for change in [{}, *changes]]
     assert Run(**values).key == keys[0] and len(set(keys)) == len(keys)
-    fewer = dataclasses.replace(micro, seeds=(5,), sparsities=(0.1,), tasks=("cola",))
+    fewer = micro.replace(seeds=(5,), sparsities=(0.1,), tasks=("cola",))
     assert Run(**values | dict(profile=fewer)).key == keys[0]
 
 
@@ -99,13 +103,13 @@ def test_plan_checks_all_values_at_once(micro):
 
 def test_rows_are_tidy(swept):
     assert list(swept.columns) == COLUMNS
-    assert set(swept.condition) == set(CONDITIONS)
+    assert set(swept.condition) == set(OF_THE_PAPER)
     assert not swept.isna().any().any() and not swept.duplicated(["condition", "sparsity", "task", "seed", "metric"]).any()
     assert set(swept[swept.condition.isin(PRUNED)].sparsity) == {0.5} and set(swept[swept.condition.isin(UNPRUNED)].sparsity) == {0}
     assert swept[swept.metric == "accuracy"].value.between(0, 1).all() and (swept[swept.metric == "train_loss"].value > 0).all()
 
 
-@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize("condition", OF_THE_PAPER)
 def test_each_condition_measures_what_it_can(swept, condition):
     measured = {"accuracy", "matthews_correlation", "train_loss"}
     pretrained = condition not in ("from_scratch", "majority")
@@ -128,7 +132,7 @@ def test_majority_is_the_constant_prediction(swept, micro):
 
 
 def test_majority_of_uneven_classes(micro, tmp_path):
-    measured = run(Run("majority", "mnli", profile=micro), tmp_path).set_index("metric").value
+    measured = measure(Run("majority", "mnli", profile=micro), tmp_path).set_index("metric").value
     labels = np.array(data.load_examples(micro, "mnli")["validation"]["label"])
     assert measured.accuracy == np.mean(labels == np.bincount(data.load_examples(micro, "mnli")["train"]["label"]).argmax())
 
@@ -153,9 +157,9 @@ def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
 
     original = experiment.predict
     monkeypatch.setattr(experiment, "predict", predict)
-    for condition in CONDITIONS:
+    for condition in OF_THE_PAPER:
         if condition != "majority":
-            run(Run(condition, "cola", 0.5 if condition in PRUNED else 0, learning_rate=5e-3, profile=micro), store)
+            measure(Run(condition, "cola", 0.5 if condition in PRUNED else 0, learning_rate=5e-3, profile=micro), store)
     for condition in ("prune_pretrain", "prune_downstream", "random"):
         assert seen[condition].drop("total").tolist() == pytest.approx([0.5] * 14, abs=1e-2), condition
         assert seen[condition].drop(["total", "embeddings.word_embeddings.weight"]).eq(0.5).all()
@@ -168,7 +172,7 @@ def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
 
 def test_provenance_is_kept_beside_the_rows(swept, store, micro):
     record = store.read(Run("dense", "cola", profile=micro).key)
-    assert record["run"]["profile"]["mlm_steps"] == micro.mlm_steps and record["run"]["condition"] == "dense"
+    assert record["run"]["profile"]["mlm_steps"] == micro.pretraining.steps and record["run"]["condition"] == "dense"
     provenance = record["provenance"]
     assert {"machine", "versions", "commit", "date", "wall_seconds", "peak_memory_mb"} <= provenance.keys()
     assert (provenance["train_rows"], provenance["dev_rows"]) == (32, 32)
@@ -180,7 +184,7 @@ def test_provenance_without_git(monkeypatch):
         raise FileNotFoundError("git")
 
     monkeypatch.setattr("subprocess.run", no_git)
-    assert profiles.provenance.__wrapped__()["commit"] == "unknown"
+    assert machine.provenance.__wrapped__()["commit"] == "unknown"
 
 
 # A finished run is never run again
@@ -189,7 +193,7 @@ def test_provenance_without_git(monkeypatch):
 def test_a_second_sweep_only_reads(swept, store, micro, monkeypatch):
     for function in ("_carry_out", "pretrain"):
         monkeypatch.setattr(experiment, function, never)
-    again = sweep(plan(CONDITIONS, (0.5,), ("cola",), (0,), profile=micro), store, progress=False)
+    again = sweep(plan(OF_THE_PAPER, (0.5,), ("cola",), (0,), profile=micro), store, progress=False)
     pd.testing.assert_frame_equal(again, swept)
 
 
@@ -227,7 +231,7 @@ def test_what_cannot_be_loaded_stops_the_sweep_before_any_work(micro, tmp_path, 
 
 def test_two_processes_give_what_one_gives(micro, tmp_path):
     """With a burn-in, which both pre-trainings start from, and with checkpoints on the way."""
-    profile = dataclasses.replace(micro, burn_in_steps=4, checkpoint_every=1)
+    profile = micro.replace(checkpoint_every=1, pretraining={"burn_in_steps": 4})
     runs = plan(["prune_pretrain", "random"], (0.5,), ("cola",), (0,), profile=profile)
     both, one = (sweep(runs, tmp_path / f"{jobs}", jobs, progress=False) for jobs in (2, 1))
     pd.testing.assert_frame_equal(both, one)
@@ -266,11 +270,11 @@ def test_damage_to_a_run_is_noticed(tmp_path, damage):
 
 def test_a_damaged_run_is_made_again(micro, tmp_path):
     config = Run("majority", "cola", profile=micro)
-    rows = run(config, tmp_path)
+    rows = measure(config, tmp_path)
     path = tmp_path / "runs" / f"{config.key}.json"
     DAMAGES["truncated"](path)
     with pytest.warns(UserWarning, match="damaged"):
-        pd.testing.assert_frame_equal(run(config, tmp_path), rows)
+        pd.testing.assert_frame_equal(measure(config, tmp_path), rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert RunStore(tmp_path).read(config.key) is not None
@@ -282,7 +286,7 @@ def test_an_interrupted_write_leaves_no_run(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     store = RunStore(tmp_path)
-    monkeypatch.setattr(experiment.json, "dump", interrupted)
+    monkeypatch.setattr(store_module.json, "dump", interrupted)
     with pytest.raises(KeyboardInterrupt):
         store.write("key", RECORD)
     assert store.read("key") is None and not list((tmp_path / "runs").iterdir())
@@ -331,7 +335,7 @@ def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
 
 
 def test_the_papers_epochs_depend_on_the_sparsity():
-    paper = profiles.get("paper")
+    paper = profiles.get("paper").fine_tuning
     assert [paper.epochs_for("info_deletion", s) for s in (0, 0.6, 0.7, 0.9)] == [13, 13, 15, 15]
     assert [paper.epochs_for("prune_downstream", s) for s in (0.3, 0.7, 0.8, 0.9)] == [(3, 5), (3, 5), (3, 7), (3, 7)]
     assert {paper.epochs_for(c, 0.9) for c in ("prune_pretrain", "random", "dense", "from_scratch")} == {3}
@@ -340,16 +344,18 @@ def test_the_papers_epochs_depend_on_the_sparsity():
 def test_the_papers_protocol_value_by_value():
     """Sec. 3.2 and the authors' code: the facts a reader can look up, and no other source than the profile."""
     p = profiles.get("paper")
-    assert (p.model, p.mlm_steps, p.ramp_steps, p.frequency) == ("google-bert/bert-base-uncased", 100_000, 10_000, 10)
-    assert (p.mlm_batch, p.max_length, p.mlm_learning_rate, p.mlm_probability, p.warmup_steps) == (32, 128, 2e-5, 0.15, 10)
-    assert (p.epochs, p.batch, p.learning_rates) == (3, 32, (2e-5, 3e-5, 4e-5, 5e-5))
+    values, tuning = p.pretraining, p.fine_tuning
+    assert (p.model, values.steps, values.ramp_steps, values.frequency) == ("google-bert/bert-base-uncased", 100_000, 10_000, 10)
+    assert (values.batch, values.max_length, values.learning_rate, values.mlm_probability, values.warmup_steps) == (32, 128, 2e-5, 0.15, 10)
+    assert (tuning.epochs, tuning.batch, p.learning_rates) == (3, 32, (2e-5, 3e-5, 4e-5, 5e-5))
     assert p.sparsities == tuple(n / 10 for n in range(10)) and set(p.tasks) == {"mnli", "qqp", "qnli", "sst2", "cola"}
-    assert dict(p.trainer)["adam_epsilon"] == 1e-6 and p.train_rows is p.dev_rows is p.text_rows is None
+    assert dict(values.options)["adam_epsilon"] == dict(tuning.options)["adam_epsilon"] == 1e-6
+    assert tuning.train_rows is tuning.dev_rows is values.text_rows is None
 
 
 def test_one_pruned_checkpoint_for_all_seeds(micro, tmp_path):
     store = RunStore(tmp_path)
-    shared = dataclasses.replace(micro, mlm_seed=5)
+    shared = micro.replace(pretraining={"seed": 5})
     sweep([Run("prune_pretrain", "cola", 0.5, seed, profile=shared) for seed in (0, 1)], store, progress=False)
     [folder] = (tmp_path / "checkpoints").iterdir()
     assert json.loads((folder / "info.json").read_text())["seed"] == 5
@@ -361,16 +367,16 @@ def test_options_of_the_trainer_reach_it(micro, tmp_path, monkeypatch):
         original = getattr(experiment, name)
         monkeypatch.setattr(experiment, name, lambda *a, original=original, name=name, **k: seen.append(
             (name, k.get("adam_epsilon"), k.get("train_sampling_strategy"))) or original(*a, **k))
-    profile = dataclasses.replace(micro, trainer=(("adam_epsilon", 1e-6),), fine_tuning=(("train_sampling_strategy", "group_by_length"),))
+    profile = micro.replace(pretraining={"options": (("adam_epsilon", 1e-06),)}, fine_tuning={"options": (("train_sampling_strategy", "group_by_length"),)})
     assert Run("dense", "cola", profile=profile).key != Run("dense", "cola", profile=micro).key
-    run(Run("dense", "cola", profile=profile), RunStore(tmp_path))
-    assert seen == [("train_mlm", 1e-6, None), ("fine_tune", 1e-6, "group_by_length")]
+    measure(Run("dense", "cola", profile=profile), RunStore(tmp_path))
+    assert seen == [("train_mlm", 1e-6, None), ("fine_tune", None, "group_by_length")]
 
 
 def test_burn_in_is_shared_whatever_comes_after(micro, tmp_path):
     store = RunStore(tmp_path)
     for steps in (3, 4):
-        run(Run("dense", "cola", profile=dataclasses.replace(micro, burn_in_steps=2, mlm_steps=steps)), store)
+        measure(Run("dense", "cola", profile=micro.replace(pretraining={"burn_in_steps": 2, "steps": steps})), store)
     names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
     assert len([name for name in names if name.startswith("burn-in")]) == 1 and len(names) == 3
 

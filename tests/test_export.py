@@ -1,16 +1,16 @@
 """An exported model is an ordinary folder with exact zeros, and its card says what was measured."""
 
-import dataclasses
 import re
 
 import pytest
 import torch
+from helpers.lab.export import export_model
 from huggingface_hub import ModelCard
 from transformers import AutoModel, AutoModelForMaskedLM, AutoTokenizer
 
-from helpers import data, experiment, pruning, training
-from helpers.experiment import Run, RunStore, plan, sweep
-from helpers.export import export_model
+from helpers import data, pruning, tasks, training
+from helpers.lab.experiment import Run, RunStore, plan, sweep
+from helpers.lab import experiment
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_it_is_read_by_plain_transformers_with_exact_zeros(exported, micro):
     mlm = AutoModelForMaskedLM.from_pretrained(folder)
     assert mlm.get_output_embeddings().weight is mlm.get_input_embeddings().weight
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    loss = training.mlm_loss(mlm, tokenizer, data.load_text(micro, "validation"), mlm_probability=micro.mlm_probability)
+    loss = training.mlm_loss(mlm, tokenizer, data.load_text(micro, "validation"), mlm_probability=micro.pretraining.mlm_probability)
     assert loss == pytest.approx(info["mlm_loss"], abs=1e-5)
 
 
@@ -66,7 +66,7 @@ def test_the_cards_scores_are_those_of_the_rows(exported, card):
     names = {"accuracy": "accuracy", "matthews_correlation": "Matthews correlation"}
     conditions = {"prune_pretrain": "pruned in pre-training", "info_deletion": "information deletion", "dense": "dense"}
     for (task, condition, metric), expected in means.iterrows():
-        (row,) = [r for r in shown if (r["task"], r["fine-tuned"], r["metric"]) == (data.NAMES[task], conditions[condition], names[metric])]
+        (row,) = [r for r in shown if (r["task"], r["fine-tuned"], r["metric"]) == (tasks.NAMES[task], conditions[condition], names[metric])]
         assert [float(row[c]) for c in ("mean", "lowest", "highest")] == pytest.approx(expected.tolist()[:3], abs=5e-5)
         assert int(row["seeds"]) == 2 == expected["size"]
 
@@ -87,7 +87,7 @@ def test_the_front_matter_is_the_hubs(exported, card):
 def test_the_card_says_the_protocol_and_the_data(exported, card, micro):
     text = card.text
     assert text.lstrip().startswith("# pocket-half")
-    for value in (f"{micro.mlm_steps} steps", f"over the first {micro.ramp_steps} steps", f"every {micro.frequency} steps", f"learning rate {micro.mlm_learning_rate:g}", "seed 0"):
+    for value in (f"{micro.pretraining.steps} steps", f"over the first {micro.pretraining.ramp_steps} steps", f"every {micro.pretraining.frequency} steps", f"learning rate {micro.pretraining.learning_rate:g}", "seed 0"):
         assert value in text, value
     assert "pocket world" in text and "50.0%" in text and "None" not in text
     assert not re.search(r"(?<![\w.])/(home|root|tmp|work)\b", text.replace(micro.model, ""))
@@ -108,9 +108,9 @@ def test_without_scores_the_card_says_so(exported, micro, tmp_path):
 
 
 def test_a_model_of_the_hub_is_named_as_the_base(exported, micro):
-    from helpers.export import model_card
+    from helpers.lab.export import model_card
 
-    profile = dataclasses.replace(micro, text=(("wikimedia/wikipedia", "20231101.en", 3), ("SamuelYang/bookcorpus", None, 1)), glue="nyu-mll/glue")
+    profile = micro.replace(pretraining={"text": (("wikimedia/wikipedia", "20231101.en", 3), ("SamuelYang/bookcorpus", None, 1))}, fine_tuning={"glue": "nyu-mll/glue"})
     model = AutoModelForMaskedLM.from_pretrained(exported[2])
     card = model_card(Run("prune_pretrain", "cola", 0.5, profile=profile), model, 1.0, exported[1].head(0), "m")
     assert card.data.base_model == micro.model and card.data.datasets == ["SamuelYang/bookcorpus", "nyu-mll/glue", "wikimedia/wikipedia"]

@@ -3,13 +3,33 @@
 import pytest
 import torch
 from transformers import (
-    AlbertConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, BertConfig, DataCollatorForLanguageModeling,
-    DebertaV2Config, DistilBertConfig, ElectraConfig, ElectraForPreTraining, GPT2Config, MobileBertConfig, RobertaConfig, T5Config,
-    TrainingArguments, ViTConfig,
+    AlbertConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DataCollatorForLanguageModeling,
+    DebertaV2Config,
+    DistilBertConfig,
+    ElectraConfig,
+    ElectraForPreTraining,
+    GPT2Config,
+    MobileBertConfig,
+    RobertaConfig,
+    T5Config,
+    TrainingArguments,
+    ViTConfig,
 )
 
 from helpers import plots, pruning, training
-from helpers.training import MagnitudePruning, MLMTrainer, fine_tune, load_classifier, load_mlm, train_mlm
+from helpers.training import (
+    MagnitudePruning,
+    MLMTrainer,
+    fine_tune,
+    load_classifier,
+    load_mlm,
+    train_mlm,
+)
 
 SHARED = dict(vocab_size=60, max_position_embeddings=40, pad_token_id=0)
 LAYERS = SHARED | dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from transformers import BertForSequenceClassification, Trainer, TrainingArguments
 
-from helpers import data, experiment, later, pruning, structure, training
+from helpers import conditions, pruning, structure, tasks, training
+from helpers.lab import experiment, recipes, runs, store
 
 
 class Line(nn.Module):
@@ -33,7 +34,7 @@ def train(model, pruning_callback, folder, x, steps, resume=None, save=False):
 
 def test_what_moves_towards_zero_is_pruned_whatever_its_magnitude(tmp_path):
     # Gradient descent goes against x: the large first and third weights shrink, the small second and fourth grow.
-    model, prune = Line([0.9, 0.1, -0.8, -0.2]), later.MovementPruning(0.5, begin=2, end=4, frequency=1)
+    model, prune = Line([0.9, 0.1, -0.8, -0.2]), recipes.MovementPruning(0.5, begin=2, end=4, frequency=1)
     train(model, prune, tmp_path, [1.0, -1.0, -1.0, 1.0], 6)
     assert prune.masks["line.weight"].tolist() == [[False, True, False, True]]
     assert model.line.weight[0, [0, 2]].tolist() == [0.0, 0.0]
@@ -43,7 +44,7 @@ def test_what_moves_towards_zero_is_pruned_whatever_its_magnitude(tmp_path):
 
 
 def test_pruned_weights_are_scored_too(tmp_path):
-    prune = later.MovementPruning(0.5, begin=0, end=1, frequency=100)
+    prune = recipes.MovementPruning(0.5, begin=0, end=1, frequency=100)
     train(Line([0.9, 0.1, -0.8, -0.2]), prune, tmp_path, [1.0, -1.0, -1.0, 1.0], 5)
     signs = prune.scores["line.weight"].detach().sign()
     assert not prune.masks["line.weight"].all()
@@ -57,12 +58,12 @@ def test_movement_pruning_resumes_where_it_was(make, tmp_path, tokenizer):
     options = dict(epochs=2, batch_size=4, learning_rate=1e-3, checkpoint_every=8)
     results = []
     for name in ("whole", "broken"):
-        model, prune = make(BertForSequenceClassification, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), later.MovementPruning(0.6, begin=2, end=12, frequency=2)
+        model, prune = make(BertForSequenceClassification, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), recipes.MovementPruning(0.6, begin=2, end=12, frequency=2)
         if name == "broken":
             stop = _StopAfter(8)
             with pytest.raises(KeyboardInterrupt):
                 training.fine_tune(model, tokenizer, rows, output_dir=tmp_path / name, pruning=prune, callbacks=[stop], **options)
-            model, prune = make(BertForSequenceClassification, seed=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), later.MovementPruning(0.6, begin=2, end=12, frequency=2)
+            model, prune = make(BertForSequenceClassification, seed=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), recipes.MovementPruning(0.6, begin=2, end=12, frequency=2)
         training.fine_tune(model, tokenizer, rows, output_dir=tmp_path / name, pruning=prune, **options)
         results.append((model.state_dict(), prune.scores))
     (whole, scores), (again, scores_again) = results
@@ -85,28 +86,32 @@ def test_the_lottery_rewinds_and_prunes_in_equal_shares(make, tmp_path, tokenize
 
     rows = Dataset.from_dict({**tokenizer(["w1 w2", "w3"] * 8), "labels": [0, 1] * 8})
     model = make(BertForSequenceClassification)
-    before, kept, tune = {k: v.clone() for k, v in model.state_dict().items()}, [], later.fine_tune
+    before, kept, tune = {k: v.clone() for k, v in model.state_dict().items()}, [], recipes.fine_tune
 
     def spy(model, *arguments, pruning=None, **options):
         assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())  # rewound
         kept.append(sum(int(m.sum()) for m in pruning.masks.values()) if pruning else None)
         return tune(model, *arguments, pruning=pruning, **options)
 
-    monkeypatch.setattr(later, "fine_tune", spy)
-    masks = later.lottery_masks(model, tokenizer, rows, 0.75, rounds=2, output_dir=tmp_path, epochs=1, batch_size=4, learning_rate=1e-2)
+    monkeypatch.setattr(recipes, "fine_tune", spy)
+    masks = recipes.lottery_masks(model, tokenizer, rows, 0.75, rounds=2, output_dir=tmp_path, epochs=1, batch_size=4, learning_rate=1e-2)
     entries = sum(w.numel() for w in pruning.prunable_parameters(model).values())
     assert kept == [None, entries // 2]
     assert sum(int(m.sum()) for m in masks.values()) == entries // 4
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize("condition", later.CONDITIONS)
+@pytest.mark.parametrize("condition", conditions.LATER)
 def test_every_condition_runs_and_ends_at_its_sparsity(condition, micro, tmp_path, monkeypatch):
-    models = {}
-    real = later.fine_tuned
-    monkeypatch.setattr(later, "fine_tuned", lambda c, *a, **k: models.setdefault(c, real(c, *a, **k)))
-    rows = experiment.run(experiment.Run(condition, "sst2", 0.5, profile=micro), tmp_path)
-    assert list(rows.columns) == experiment.COLUMNS and set(rows.condition) == {condition}
+    models, predict = {}, experiment.predict
+
+    def spy(model, *arguments):
+        models[condition] = model
+        return predict(model, *arguments)
+
+    monkeypatch.setattr(experiment, "predict", spy)
+    rows = experiment.measure(runs.Run(condition, "sst2", 0.5, profile=micro), tmp_path)
+    assert list(rows.columns) == store.COLUMNS and set(rows.condition) == {condition}
     assert {"accuracy", "train_loss", "mlm_loss"} <= set(rows.metric)
     model = models[condition]
     weights = structure.layer_matrices(model) if condition in ("structured", "single") else pruning.prunable_parameters(model)
@@ -117,12 +122,12 @@ def test_every_condition_runs_and_ends_at_its_sparsity(condition, micro, tmp_pat
 
 
 def test_all_of_them_start_from_the_dense_checkpoint(micro):
-    needs = [experiment._pretraining_of(experiment.Run(c, "sst2", s, profile=micro)) for c, s in (("dense", 0.0), *((c, 0.5) for c in later.CONDITIONS))]
+    needs = [runs.checkpoint_of(runs.Run(c, "sst2", s, profile=micro)) for c, s in (("dense", 0.0), *((c, 0.5) for c in conditions.LATER))]
     assert all(need == needs[0] for need in needs)
 
 
 def test_unknown_conditions_name_the_later_ones_too():
     with pytest.raises(ValueError, match="lottery"):
-        experiment.Run("wanda", "cola")
-    assert not set(experiment.CONDITIONS) & set(later.CONDITIONS)
-    assert data.check_task("cola") == "cola"
+        runs.Run("wanda", "cola")
+    assert set(conditions.LATER) | set(conditions.OF_THE_PAPER) == set(conditions.CONDITIONS)
+    assert tasks.check_task("cola") == "cola"

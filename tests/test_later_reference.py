@@ -1,13 +1,14 @@
 """The shipped results of what came later: every run with every seed, and the bargain of structure is there."""
 
-from helpers import analysis, experiment, later, profiles
+from helpers import analysis, conditions, profiles, reference
+from helpers.lab import store
 
-ROWS = experiment.reference("later")
+ROWS = reference.rows("later")
 
 
 def test_every_run_is_there_with_every_seed():
-    assert list(ROWS.columns) == experiment.COLUMNS
-    assert set(ROWS.condition) == set(later.CONDITIONS)
+    assert list(ROWS.columns) == store.COLUMNS
+    assert set(ROWS.condition) == set(conditions.CONDITIONS)
     accuracy = ROWS[ROWS.metric == "accuracy"]
     assert (accuracy.groupby(["condition", "sparsity", "task"]).seed.nunique() == len(profiles.get("tiny").seeds)).all()
     assert accuracy.value.between(0, 1).all()
@@ -19,4 +20,4 @@ def test_single_weights_keep_more_accuracy_than_whole_heads_and_neurons():
 
 
 def test_the_note_tells_how_they_were_made():
-    assert "--conditions structured single" in experiment.reference_note("later")
+    assert "--conditions structured single" in reference.note("later")

@@ -14,7 +14,7 @@ from course import NAMES, ROOT, code_cells, each_notebook, read
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 
-from helpers import links
+from tools import links
 
 ADDRESS = links.repository(ROOT / "pyproject.toml")
 COLAB = {line.split("==")[0]: line.split("==")[1] for line in (ROOT / "tests/colab.txt").read_text().splitlines() if "==" in line}
@@ -53,7 +53,7 @@ def test_badges_of_the_readme_open_the_first_notebook():
 @each_notebook
 def test_first_cell_is_colabs(name):
     cell = code_cells(name)[0]
-    assert cell.source == links.colab_cell(ADDRESS) and "remove-cell" in cell.metadata.tags, "python -m helpers.links writes it"
+    assert cell.source == links.colab_cell(ADDRESS) and "remove-cell" in cell.metadata.tags, "python -m tools.links writes it"
 
 
 def test_first_cell_does_nothing_elsewhere(tmp_path):

@@ -1,11 +1,13 @@
 """The figure that results join, and the form of notebook 09: what is chosen is run, drawn and told."""
 
-import dataclasses
 
 import pandas as pd
 import pytest
 
-from helpers import data, experiment, live, paper, profiles
+from helpers import data, paper, profiles, tasks
+from helpers.lab import experiment, runs
+from helpers.lesson.widgets import live
+
 
 @pytest.fixture
 def form(micro, tmp_path):
@@ -27,7 +29,7 @@ def test_the_run_button_runs_the_sweep_and_the_points_join_the_figure(form, micr
     rows = form.figure.rows
     assert set(rows.condition) == {"majority", "dense", "prune_pretrain"} and set(rows.task) == {"cola"}
     assert len(pictures) == 4  # a new one with each run
-    expected = experiment.run(experiment.Run("prune_pretrain", "cola", 0.5, profile=micro), tmp_path / "runs").set_index("metric").value
+    expected = experiment.measure(runs.Run("prune_pretrain", "cola", 0.5, profile=micro), tmp_path / "runs").set_index("metric").value
     assert f"at 50% <b>{100 * expected.accuracy:.1f}%</b>" in form.figure.readout.value
 
 
@@ -71,8 +73,8 @@ def test_an_interrupted_form_goes_on(form, monkeypatch):
 
 
 def test_form_of_a_profile_on_glue_offers_every_task(micro):
-    offered = live.experiment_form(dataclasses.replace(micro, glue="nyu-mll/glue"), {}, task="stsb").controls["task"].options
-    assert [task for _, task in offered] == list(data.COLUMNS)
+    offered = live.experiment_form(micro.replace(fine_tuning={"glue": "nyu-mll/glue"}), {}, task="stsb").controls["task"].options
+    assert [task for _, task in offered] == list(tasks.COLUMNS)
 
 
 def test_live_figure_of_regression_shows_the_correlation():

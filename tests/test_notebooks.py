@@ -11,7 +11,8 @@ import pytest
 from course import FOLDER, ROOT, code_cells, each_notebook, stated_gigabytes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from helpers import notebooks, profiles
+from helpers import machine
+from tools import notebooks
 
 BINDER_MEGABYTES = 1_500  # of the 2,000 at which Binder kills; the rest is JupyterLab's
 
@@ -37,7 +38,7 @@ def test_every_cell_runs_within_the_memory(name, tmp_path):
     assert len(megabytes) == len(passed)
     if megabytes[-1] == megabytes[-1]:  # not every system tells
         assert megabytes[-1] < BINDER_MEGABYTES
-        assert megabytes[-1] < 1000 * (stated_gigabytes(name) + 0.2), "the first cell states less; python -m helpers.notebooks --in-place measures"
+        assert megabytes[-1] < 1000 * (stated_gigabytes(name) + 0.2), "the first cell states less; python -m tools.notebooks --in-place measures"
 
 
 @pytest.fixture
@@ -78,9 +79,9 @@ def test_a_run_that_finished_runs_spare_time_is_no_measurement(small_course, cap
 
 def test_cores_are_those_that_may_be_used(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    available = profiles.cores()
+    available = machine.cores()
     assert 1 <= available <= os.cpu_count()
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert profiles.cores() == 1
+    assert machine.cores() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "1000")
-    assert profiles.cores() == available
+    assert machine.cores() == available

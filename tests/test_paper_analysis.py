@@ -6,7 +6,8 @@ from scipy import stats
 from torch import nn
 from transformers import BertModel
 
-from helpers import analysis, experiment, paper, pruning
+from helpers import analysis, conditions, paper, pruning, weights
+from helpers.lab import store
 
 # The paper's tables
 
@@ -34,8 +35,8 @@ def test_numbers_that_the_paper_quotes():
 
 def test_table1_as_tidy_rows():
     rows = paper.table1_rows()
-    assert list(rows.columns) == experiment.COLUMNS and set(rows.task) == set(paper.TASKS.values())
-    assert set(rows.condition) - {"dense", "majority"} == set(paper.table1().condition) and set(rows.condition) <= set(experiment.CONDITIONS)
+    assert list(rows.columns) == store.COLUMNS and set(rows.task) == set(paper.TASKS.values())
+    assert set(rows.condition) - {"dense", "majority"} == set(paper.table1().condition) and set(rows.condition) <= set(conditions.CONDITIONS)
     assert rows[rows.metric == "accuracy"].value.between(0.3, 1).all() and rows.sparsity.between(0, 0.9).all()
     dense = rows[(rows.condition == "dense") & (rows.metric == "accuracy")].set_index("task").value
     assert dense.to_dict() == pytest.approx({"mnli": 0.831, "qqp": 0.905, "qnli": 0.911, "sst2": 0.921, "cola": 0.791})
@@ -221,7 +222,7 @@ def test_regimes_of_the_paper():
 
 @pytest.mark.parametrize("sparsity, expected", [(0, 0), (0.5, 0.5), (0.9, 0.18), (0.1, 0.18)])
 def test_expected_difference(sparsity, expected):
-    assert analysis.expected_difference(sparsity) == pytest.approx(expected)
+    assert weights.expected_difference(sparsity) == pytest.approx(expected)
 
 
 def linear(weights):
@@ -235,7 +236,7 @@ def test_sort_order_movement_of_the_papers_example():
     order = [float(i) for i in range(100)]
     moved = list(order)
     moved[59] = -63.5  # the order is that of magnitudes
-    table = analysis.sort_order_movement(linear(order), linear(moved))
+    table = weights.sort_order_movement(linear(order), linear(moved))
     movements = np.array([0.04] + [0.01] * 4 + [0.0] * 95)
     assert table.matrix.tolist() == ["weight"] and table.entries.tolist() == [100]
     assert table[["mean", "std"]].iloc[0].tolist() == pytest.approx([movements.mean(), movements.std()])
@@ -245,25 +246,25 @@ def test_sort_order_movement_of_the_papers_example():
 def test_movement_of_the_largest_tenth():
     """Of 20 weights the largest two change places: each moves 1/20, all the others stay."""
     order = [float(i) for i in range(20)]
-    table = analysis.sort_order_movement(linear(order), linear([*order[:18], 19.0, -18.0]))
+    table = weights.sort_order_movement(linear(order), linear([*order[:18], 19.0, -18.0]))
     assert table.largest.item() == pytest.approx(1 / 20) and table["mean"].item() == pytest.approx(2 / 20 / 20)
 
 
 def test_average_movement_is_over_weights_and_leaves_the_word_embeddings_out():
     table = pd.DataFrame({"matrix": ["embeddings.word_embeddings.weight", "a", "b"], "mean": [0.9, 0.1, 0.4], "largest": [0.9, 0.0, 0.1], "entries": [1000, 200, 100]})
-    assert analysis.average_movement(table) == pytest.approx(0.2)
-    assert analysis.average_movement(table, "largest") == pytest.approx(0.1 / 3)
+    assert weights.average_movement(table) == pytest.approx(0.2)
+    assert weights.average_movement(table, "largest") == pytest.approx(0.1 / 3)
 
 
 def test_sort_order_movement_of_independent_weights_is_a_third():
     torch.manual_seed(0)
-    table = analysis.sort_order_movement(nn.Linear(200, 200), nn.Linear(200, 200))
+    table = weights.sort_order_movement(nn.Linear(200, 200), nn.Linear(200, 200))
     assert table["mean"].item() == pytest.approx(1 / 3, abs=0.01)
 
 
 def test_sort_order_movement_matrix_by_matrix(make):
     model = make(BertModel)
-    table = analysis.sort_order_movement(model, make(BertModel))
+    table = weights.sort_order_movement(model, make(BertModel))
     assert table.matrix.tolist() == list(pruning.prunable_parameters(model)) and (table["mean"] == 0).all()
 
 
@@ -282,7 +283,7 @@ def test_head_sparsity_of_single_heads(make):
     masks["encoder.layer.0.attention.self.query.weight"][8:] = False
     masks["encoder.layer.1.attention.output.dense.weight"][:, :4] = False
     masks["pooler.dense.weight"][:] = False
-    table = analysis.head_sparsity(model, masks).set_index(["layer", "head"]).sparsity
+    table = weights.head_sparsity(model, masks).set_index(["layer", "head"]).sparsity
     assert table.to_dict() == {(0, 0): 0, (0, 1): 0.25, (1, 0): 0.125, (1, 1): 0}
 
 
@@ -290,7 +291,7 @@ def test_head_sparsity_sums_to_that_of_attention(make):
     model = make(BertModel, num_attention_heads=4)
     masks = pruning.random_masks(model, 0.7, torch.Generator().manual_seed(0))
     attention = [mask for name, mask in masks.items() if "attention" in name]
-    table = analysis.head_sparsity(model, masks)
+    table = weights.head_sparsity(model, masks)
     assert len(table) == 2 * 4
     assert table.sparsity.sum() * 4 * (4 * 16) == pytest.approx(sum(int((~mask).sum()) for mask in attention))
 

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from helpers import data, pocket, pocket_bert, profiles, training
+from helpers import data, pocket, profiles, training
+from tools import pocket_bert
 
 SHIPPED = profiles.ASSETS / "pocket-bert"
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from helpers import predictions
+from helpers.lesson import predictions
 
 
 def test_nothing_is_drawn_or_claimed_before_it_is_committed():

@@ -1,6 +1,5 @@
 """Sweeps on a Ray cluster of two nodes on this machine, one core each; one node is killed in the middle."""
 
-import dataclasses
 import json
 import os
 import threading
@@ -13,8 +12,9 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="Ray is not installed; pip install -e .[ray] adds it")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
-from helpers.experiment import RunStore, plan, sweep  # noqa: E402
-from helpers.workers import FailedTasks, OnRay, Task, carry_out  # noqa: E402
+from helpers.lab.workers import FailedTasks, OnRay, Task, carry_out  # noqa: E402
+
+from helpers.lab.experiment import RunStore, plan, sweep  # noqa: E402
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ray's clusters for tests need Linux or macOS")
 
@@ -31,7 +31,7 @@ def cluster():
 @pytest.fixture(scope="module")
 def runs(micro):
     """Two prunings, each long enough to be killed in the middle, and what is fine-tuned from them."""
-    profile = dataclasses.replace(micro, mlm_steps=200, checkpoint_every=20)
+    profile = micro.replace(checkpoint_every=20, pretraining={"steps": 200})
     return plan(["prune_pretrain", "random", "majority"], (0.5,), ("cola",), (0,), profile=profile)
 
 

@@ -2,18 +2,19 @@
 
 import pytest
 
-from helpers import analysis, experiment, profiles
+from helpers import analysis, conditions, profiles, reference
+from helpers.lab import store
 
-ROWS = experiment.reference("tiny")
+ROWS = reference.rows("tiny")
 ACCURACY = analysis.task_mean(ROWS).groupby(["condition", "sparsity"])["value"].mean()
 TRAIN_LOSS = analysis.task_mean(ROWS, "train_loss").groupby(["condition", "sparsity"])["value"].mean()
 
 
 def test_every_run_is_there_with_every_seed():
-    assert list(ROWS.columns) == experiment.COLUMNS
+    assert list(ROWS.columns) == store.COLUMNS
     runs = ROWS[ROWS.metric == "accuracy"].groupby(["condition", "sparsity", "task"]).seed.nunique()
     assert (runs == len(profiles.get("tiny").seeds)).all()
-    assert set(ROWS.condition) == set(experiment.CONDITIONS)
+    assert set(ROWS.condition) == set(conditions.CONDITIONS)
     assert ROWS[ROWS.metric == "accuracy"].value.between(0, 1).all()
 
 
@@ -40,10 +41,10 @@ def test_restriction_bites_at_the_end():
 
 
 def test_the_note_tells_how_they_were_made():
-    note = experiment.reference_note("tiny")
-    assert "315 runs" in note and "python -m helpers.experiment" in note
+    note = reference.note("tiny")
+    assert "315 runs" in note and "python -m helpers.lab" in note
     with pytest.raises(ValueError, match="tiny"):
-        experiment.reference("no such results")
+        reference.rows("no such results")
 
 
 # Real models on real GLUE
@@ -54,7 +55,7 @@ def test_the_note_tells_how_they_were_made():
     ("minilm", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}),
 ])
 def test_real_models_have_every_run_three_times(name, tasks, sparsities):
-    rows = experiment.reference(name)
+    rows = reference.rows(name)
     runs = rows[rows.metric == "accuracy"]
     assert set(runs.task) == tasks and (runs.groupby(["condition", "sparsity", "task"]).seed.apply(set) == {0, 1, 2}).all()
     for task in tasks:
@@ -67,14 +68,14 @@ def test_real_models_have_every_run_three_times(name, tasks, sparsities):
 
 @pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
 def test_the_notes_say_what_was_cut_down(name):
-    note = experiment.reference_note(name)
-    assert ("partial" in note) == bool({"mnli", "qnli"} & set(experiment.reference(name).task)) and "burned in" in note and "800 training" in note and "python -m helpers.experiment" in note
-    assert not experiment.reference(name).model.str.contains("google/", case=False).any()
+    note = reference.note(name)
+    assert ("partial" in note) == bool({"mnli", "qnli"} & set(reference.rows(name).task)) and "burned in" in note and "800 training" in note and "python -m helpers.lab" in note
+    assert not reference.rows(name).model.str.contains("google/", case=False).any()
 
 
 @pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
 def test_low_sparsities_cost_little_and_90_percent_takes_most_of_the_transfer(name):
-    rows = experiment.reference(name)
+    rows = reference.rows(name)
     mean = analysis.task_mean(rows[rows.task == "sst2"]).groupby(["condition", "sparsity"])["value"].mean()
     transfer = mean["dense", 0.0] - mean["from_scratch", 0.0]
     assert transfer >= 0.1

@@ -1,6 +1,5 @@
 import pytest
-
-from helpers.schedule import cubic_sparsity
+from helpers.pruning import cubic_sparsity
 
 RAMP = dict(begin=100, end=300, initial=0.2, final=0.8)
 

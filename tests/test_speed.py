@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from transformers import BertModel
 
-from helpers import pruning, speed, storage, structure
+from helpers import pruning, reference, structure
+from helpers.cost import advice, speed, storage
 
 
 @pytest.fixture
@@ -111,27 +112,27 @@ def costs():
 
 
 def test_advice_follows_from_the_costs():
-    table = speed.advice("m", *costs(), free=0.6, whole=0.7)
+    table = advice.advice("m", *costs(), free=0.6, whole=0.7)
     assert "bit mask" in table.loc["download size", "do this"] and table.loc["download size", "gain"] == f"{4 / 0.525:.1f} times smaller"
     assert table.loc["download size", "and pruning alone"].startswith("bitmask: 2.3")
     assert table.loc["memory while it runs", "gain"].startswith("up to 4.0 times")
     assert table.loc["CPU latency, 1 sentence", "do this"] == "cut out 70% of the heads and neurons"
     assert table.loc["CPU latency, 32 sentences", "gain"] == f"{8 / 2.5:.1f} times as fast"
     assert "CSR at 60%: 0.62" in table.loc["CPU latency, 1 sentence", "and pruning alone"]
-    none = speed.advice("m", *costs(), free=0.0, whole=0.0)
+    none = advice.advice("m", *costs(), free=0.0, whole=0.0)
     assert none.loc["download size", "do this"] == "round to int8"
     assert none.loc["CPU latency, 1 sentence", "do this"] == "int8"
     assert "not measured" in none.loc["CPU latency, 1 sentence", "and pruning alone"] and "more" in none.loc["memory while it runs", "and pruning alone"]
 
 
 def test_the_shipped_costs_are_whole_and_correct():
-    sizes, times = speed.shipped("bytes"), speed.shipped("milliseconds")
+    sizes, times = reference.costs("bytes"), reference.costs("milliseconds")
     assert set(sizes.model) == {"pocket", *storage.SHAPES} and {"BERT-tiny", "MiniLM-L6"} <= set(times.model) <= set(storage.SHAPES)
     assert set(sizes.format) == set(storage.FORMATS) and (sizes.groupby(["model", "format"]).size() == 11).all()
     assert {"dense", "CSR", "int8", "smaller", "OpenVINO", "OpenVINO, sparse weights", "torchao int8"} == set(times.engine)
     assert (times.low <= times.ms).all() and (times.ms <= times.high).all()
     exact = times.engine.isin(["dense", "CSR", "OpenVINO", "OpenVINO, sparse weights"])
     assert (times[exact].difference < 1e-3).all() and (times[times.engine == "int8"].difference < 0.5).all()
-    assert "threads" in speed.shipped_note() and "benchmarks/sparsity.py" in speed.shipped_note()
+    assert "threads" in reference.costs_note() and "benchmarks/sparsity.py" in reference.costs_note()
     with pytest.raises(ValueError, match="bytes, milliseconds"):
-        speed.shipped("joules")
+        reference.costs("joules")

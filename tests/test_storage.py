@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import BertForMaskedLM, BertForSequenceClassification
 
-from helpers import pruning, storage
+from helpers import pruning
+from helpers.cost import storage
 
 
 def bits(tensor):
@@ -121,7 +122,7 @@ def test_errors_name_the_value_and_the_way_out(tmp_path, make):
         storage.cost("zstd", 4)
     with pytest.raises(ValueError, match="BERT-large.*BERT-tiny"):
         storage.shape_sizes("BERT-large", [0.5])
-    with pytest.raises(FileNotFoundError, match="helpers.storage.save"):
+    with pytest.raises(FileNotFoundError, match="helpers.cost.storage.save"):
         storage.load(tmp_path / "nothing")
     make(BertForMaskedLM).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="from_pretrained"):

@@ -1,6 +1,5 @@
 """The run store when several processes write to it and some are killed with -9, at moments chosen to hurt and at random ones."""
 
-import dataclasses
 import json
 import os
 import random
@@ -14,11 +13,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import transformers.trainer
+from helpers.lab.store import Busy
 from transformers import TrainerCallback
 
-from helpers import experiment, store, training
-from helpers.experiment import RunStore, plan, sweep
-from helpers.store import Busy
+from helpers import training
+from helpers.lab.experiment import RunStore, plan, sweep
+from helpers.lab import experiment, store
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9"
 def start():
     """Start a function in another process; all that still run at the end are ended."""
     context, started = get_context("forkserver"), []
-    context.set_forkserver_preload(["helpers.experiment"])
+    context.set_forkserver_preload(["helpers.lab.experiment"])
 
     def start(function, *arguments):
         process = context.Process(target=function, args=arguments)
@@ -44,7 +44,7 @@ def start():
 @pytest.fixture(scope="module")
 def runs(micro):
     """Three runs of one pruned checkpoint, which itself starts from a burned-in one; a Trainer's checkpoint at each step."""
-    profile = dataclasses.replace(micro, burn_in_steps=2, mlm_steps=6, epochs=3, deletion_epochs=((0, 3),), checkpoint_every=1)
+    profile = micro.replace(checkpoint_every=1, pretraining={"burn_in_steps": 2, "steps": 6}, fine_tuning={"epochs": 3, "deletion_epochs": ((0, 3),)})
     return plan(["prune_pretrain", "info_deletion"], (0.5,), ("cola",), (0,), profile=profile) + plan(
         ["prune_pretrain"], (0.5,), ("sst2",), (0,), profile=profile)
 
@@ -258,7 +258,7 @@ def test_a_lock_ends_with_its_owner(start, tmp_path):
 
 def test_a_sweep_leaves_to_another_what_that_is_at(runs, undisturbed, tmp_path, monkeypatch):
     """One run is being made elsewhere: the others come first, then this sweep waits for it and fetches it."""
-    monkeypatch.setattr("helpers.workers.AGAIN", 0.1)
+    monkeypatch.setattr("helpers.lab.workers.AGAIN", 0.1)
     other, order = RunStore(tmp_path), []
     held = other.lock(runs[0].key)
     held.__enter__()

@@ -1,13 +1,13 @@
 """MLM text from several corpora, tokenised at once or streamed, on corpora made up here and laid out by hub id."""
 
-import dataclasses
 
 import pytest
 import torch
 from datasets import Dataset, IterableDataset, config
 from transformers import TrainerCallback
 
-from helpers import data, experiment, pocket, profiles, training
+from helpers import data, pocket, profiles, training
+from helpers.lab import experiment, runs
 
 ENCYCLOPEDIA, BOOKS = "someone/encyclopedia", "someone/books"
 
@@ -35,12 +35,12 @@ def both(micro, hub, monkeypatch):
     monkeypatch.setattr(config, "SLEEP_TIME_ON_THREADS_SHUTDOWN", 0, raising=False)  # else each stream waits 5 s for its end
     data.load_text.cache_clear()
     text = ((ENCYCLOPEDIA, "today.en", 3), (BOOKS, None, 1))
-    yield dataclasses.replace(micro, text=text, max_length=16, text_rows=None, mlm_batch=8)
+    yield micro.replace(pretraining={"text": text, "max_length": 16, "text_rows": None, "batch": 8})
     data.load_text.cache_clear()
 
 
 def streamed(profile, **changes):
-    return dataclasses.replace(profile, text_streaming=True, **changes)
+    return profile.replace(pretraining={"text_streaming": True} | changes)
 
 
 def words(rows):
@@ -55,12 +55,12 @@ def documents(profile, split):
 
 def test_shares_are_the_ones_asked_for_or_equal():
     paper, tiny = profiles.get("paper"), profiles.get("tiny")
-    assert tiny.corpora == [(("pocket", None), 1)] and profiles.get("small").corpora[0][0] == ("Salesforce/wikitext", "wikitext-103-raw-v1")
+    assert tiny.pretraining.corpora == [(("pocket", None), 1)] and profiles.get("small").corpora[0][0] == ("Salesforce/wikitext", "wikitext-103-raw-v1")
     assert [share for _, share in paper.corpora] == pytest.approx([2500 / 3300, 800 / 3300])
-    assert [share for _, share in dataclasses.replace(paper, text=(("a", None), ("b", "c"))).corpora] == [0.5, 0.5]
+    assert [share for _, share in paper.replace(pretraining={"text": (("a", None), ("b", "c"))}).corpora] == [0.5, 0.5]
     for wrong in ((), ("a", "b"), (("a",),)):
         with pytest.raises(ValueError, match=r"text must be a hub id or a tuple of \(hub id, config\)"):
-            dataclasses.replace(paper, text=wrong).corpora
+            paper.replace(pretraining={"text": wrong}).corpora
 
 
 def test_all_text_of_all_corpora_is_used(both):
@@ -73,9 +73,9 @@ def test_all_text_of_all_corpora_is_used(both):
 
 
 def test_capped_text_keeps_the_shares(both):
-    text = data.load_text(dataclasses.replace(both, text_rows=400))
+    text = data.load_text(both.replace(pretraining={"text_rows": 400}))
     whole = data.load_text(both)
-    alone = data.load_text(dataclasses.replace(both, text=((BOOKS, None),)))
+    alone = data.load_text(both.replace(pretraining={"text": ((BOOKS, None),)}))
     assert len(text) == 400
     assert words(text)[:300] == words(whole)[:300] and words(text)[300:] == words(alone)[:100]
 
@@ -93,7 +93,7 @@ def test_a_stream_mixes_the_corpora_by_their_shares(both):
 
 @pytest.mark.parametrize("streaming", [False, True])
 def test_held_out_documents_are_in_no_training_text(both, streaming):
-    profile = dataclasses.replace(both, text_streaming=streaming)
+    profile = both.replace(pretraining={"text_streaming": streaming})
     for train, held_out, whole in zip(documents(profile, "train"), documents(profile, "validation"), (1_000, 3_000)):
         assert 0.003 < len(held_out) / whole < 0.02 and len(train) + len(held_out) == whole
         if streaming:  # of equal sentences all are on the same side
@@ -119,7 +119,7 @@ def test_a_corpus_with_a_validation_split_keeps_it(both, hub, tmp_path, monkeypa
         Dataset.from_dict({"text": [f"the fox of {split} eats the pie ."] * 40}).to_parquet(tmp_path / "a" / "b" / f"{split}.parquet")
     monkeypatch.setenv("HUB_MIRROR", str(tmp_path))
     for streaming in (False, True):
-        profile = dataclasses.replace(both, text="a/b", text_streaming=streaming)
+        profile = both.replace(pretraining={"text": "a/b", "text_streaming": streaming})
         assert documents(profile, "validation") == [["the fox of validation eats the pie ."] * 40]
         assert documents(profile, "train") == [["the fox of train eats the pie ."] * 40]
 
@@ -127,7 +127,7 @@ def test_a_corpus_with_a_validation_split_keeps_it(both, hub, tmp_path, monkeypa
 def test_a_corpus_that_is_not_there_is_named(both):
     for streaming in (False, True):
         with pytest.raises(FileNotFoundError, match=r"someone/nothing \(en\).*HUB_MIRROR"):
-            data.load_text(dataclasses.replace(both, text=((BOOKS, None), ("someone/nothing", "en")), text_streaming=streaming))
+            data.load_text(both.replace(pretraining={"text": ((BOOKS, None), ("someone/nothing", "en")), "text_streaming": streaming}))
 
 
 def test_a_corpus_too_small_to_hold_out_a_block(both, tmp_path, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_corpus_too_small_to_hold_out_a_block(both, tmp_path, monkeypatch):
     Dataset.from_dict({"text": ["the fox eats the pie ."] * 20}).to_parquet(tmp_path / "a" / "b" / "train.parquet")
     monkeypatch.setenv("HUB_MIRROR", str(tmp_path))
     with pytest.raises(ValueError, match="validation text of .*a/b.*does not fill one block of 16 tokens"):
-        data.load_text(dataclasses.replace(both, text="a/b", text_streaming=True), "validation")
+        data.load_text(both.replace(pretraining={"text": "a/b", "text_streaming": True}), "validation")
 
 
 class Watch(TrainerCallback):
@@ -185,7 +185,7 @@ def test_seeds_see_streamed_text_in_other_orders(both, tmp_path, monkeypatch):
 
 def test_a_streamed_run_is_another_run_and_gives_rows(both, tmp_path):
     profile = streamed(both)
-    keys = {experiment.Run("prune_pretrain", "cola", 0.5, profile=p).key for p in (both, profile)}
+    keys = {runs.Run("prune_pretrain", "cola", 0.5, profile=p).key for p in (both, profile)}
     assert len(keys) == 2
-    rows = experiment.run(experiment.Run("prune_pretrain", "cola", 0.5, profile=profile), tmp_path)
+    rows = experiment.measure(runs.Run("prune_pretrain", "cola", 0.5, profile=profile), tmp_path)
     assert {"accuracy", "mlm_loss", "train_loss"} <= set(rows.metric)

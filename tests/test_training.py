@@ -6,8 +6,15 @@ import torch
 from datasets import Dataset
 from torch.func import functional_call
 from transformers import (
-    BertForMaskedLM, BertForPreTraining, BertForSequenceClassification, BertModel, DataCollatorForLanguageModeling, Trainer,
-    TrainerCallback, TrainingArguments, default_data_collator,
+    BertForMaskedLM,
+    BertForPreTraining,
+    BertForSequenceClassification,
+    BertModel,
+    DataCollatorForLanguageModeling,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    default_data_collator,
 )
 from transformers.utils import logging as transformers_logging
 

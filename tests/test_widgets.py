@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 import widget_notebook
 from transformers import BertConfig, BertModel
 
-from helpers import analysis, data, experiment, paper, plots, profiles, pruning, training, widgets
+from helpers import analysis, data, paper, plots, profiles, pruning, reference, training, weights
+from helpers.lesson import widgets
 
 SENTENCE = "the happy fox eats the [MASK] ."
 # made up: a megabyte dense, whatever the model; CSR takes 10 ms a sentence at 50%, 2 at 90%
@@ -51,7 +51,7 @@ def boxes(model, moved):
         "bert_forgets": widgets.bert_forgets(model, data.load_tokenizer("pocket"), SENTENCE),
         "sensitivity_map": widgets.sensitivity_map(pd.DataFrame([(name, s, n * s) for n, name in enumerate(plots.matrix_names(pruning.prunable_parameters(model)))
                                                                  for s in (0.3, 0.6, 0.9)], columns=["matrix", "sparsity", "rise"])),
-        "results_explorer": widgets.results_explorer({"one": experiment.reference("tiny"), "two": table}, mine),
+        "results_explorer": widgets.results_explorer({"one": reference.rows("tiny"), "two": table}, mine),
         "mask_overlap": widgets.mask_overlap(model, moved),
         "cost_calculator": widgets.cost_calculator(SIZES, TIMES),
     }
@@ -157,7 +157,7 @@ def test_mask_overlap_agrees_with_the_masks(model, moved, boxes, sparsity):
     table = analysis.mask_difference_by_matrix(first, second)
     assert f"({100 * table.difference.max():.1f}%)" in box.readout.value
     box.controls["by"].value = "head"
-    blocks = zip(analysis.head_blocks(model, first), analysis.head_blocks(model, second))
+    blocks = zip(weights.head_blocks(model, first), weights.head_blocks(model, second))
     heads = pd.DataFrame([(a[0], a[1], float((a[3] != b[3]).sum()), a[3].numel()) for a, b in blocks], columns=["layer", "head", "differ", "entries"]).groupby(["layer", "head"]).sum()
     worst = (heads.differ / heads.entries).max()
     assert f"({100 * worst:.1f}%)" in box.readout.value
@@ -215,11 +215,11 @@ def test_bert_forgets_leaves_the_model_alone_and_says_what_is_missing(boxes, mod
 
 
 def test_top_words_are_probabilities_in_order(model):
-    words = widgets.top_words(model, data.load_tokenizer("pocket"), SENTENCE)
+    words = training.top_words(model, data.load_tokenizer("pocket"), SENTENCE)
     assert len(words) == 5 and all(0 < p <= 1 for _, p in words)
     assert [p for _, p in words] == sorted((p for _, p in words), reverse=True)
     with pytest.raises(ValueError, match=r"\[MASK\]"):
-        widgets.top_words(model, data.load_tokenizer("pocket"), "nothing to guess")
+        training.top_words(model, data.load_tokenizer("pocket"), "nothing to guess")
 
 
 def test_cost_calculator_reads_between_the_measured_points(boxes):

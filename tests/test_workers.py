@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers.lab.workers import FailedTasks, Here, Processes, Task, carry_out
 
-from helpers import profiles, workers
-from helpers.workers import FailedTasks, Here, Processes, Task, carry_out
+from helpers import machine
+from helpers.lab import workers
 
 
 def note(folder, name, result=None):
@@ -131,9 +132,9 @@ def test_each_gpu_in_turn(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     seen = []
     for number in range(3):
-        with profiles.one_gpu(number, 2):
+        with machine.one_gpu(number, 2):
             seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
-    with profiles.one_gpu(0, 0):
+    with machine.one_gpu(0, 0):
         seen.append(os.environ.get("CUDA_VISIBLE_DEVICES"))
     assert seen == ["0", "1", "0", None] and "CUDA_VISIBLE_DEVICES" not in os.environ
 

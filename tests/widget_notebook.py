@@ -12,7 +12,11 @@ PREPARE = """
 import copy
 import pandas as pd
 import torch
-from helpers import analysis, data, experiment, live, paper, plots, predictions, profiles, pruning, speed, training, widgets
+from helpers import analysis, data, paper, plots, profiles, pruning, training
+from helpers.cost import speed
+from helpers.lab import experiment
+from helpers.lesson import predictions, widgets
+from helpers.lesson.widgets import live
 
 plots.use_style()
 profile = profiles.current()
@@ -21,15 +25,15 @@ tokenizer = data.load_tokenizer("pocket")
 weights = pruning.prunable_parameters(model)
 sentence = "the happy fox eats the [MASK] ."
 matrix_costs = pd.DataFrame([(name, s, n * s / 10) for n, name in enumerate(plots.matrix_names(weights)) for s in (0.3, 0.6, 0.9)], columns=["matrix", "sparsity", "rise"])
-reference, theirs = experiment.reference("tiny"), paper.table1_rows()
+reference, theirs = reference.rows("tiny"), paper.table1_rows()
 sources = {"pocket BERT": reference, "BERT-Base (paper)": theirs}
 mine = pd.DataFrame([{"condition": "prune_pretrain", "sparsity": 0.5, "metric": "accuracy", "value": 0.8, "task": "cola"}])
-before = training.load_classifier(profiles.locate("pocket"), data.LABELS["cola"])
+before = training.load_classifier(profiles.locate("pocket"), tasks.LABELS["cola"])
 after = copy.deepcopy(before)
 with torch.no_grad():
     for weight in pruning.prunable_parameters(after).values():
         weight.add_(0.05 * torch.randn_like(weight))
-shipped_sizes, shipped_times = speed.shipped("bytes"), speed.shipped("milliseconds")
+shipped_sizes, shipped_times = reference.costs("bytes"), reference.costs("milliseconds")
 TASK, SPARSITIES = "cola", (0.5, 0.8)
 """
 # Every position of every control, or up to 25 of them; the last ones put it back

@@ -1,16 +1,10 @@
-"""Regimes, intervals, mask overlap and sort-order movement, from tidy rows, masks and weights."""
+"""Means, intervals and regimes, from tidy rows."""
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .experiment import UNPRUNED
-from .pruning import encoder_of, prunable_parameters
-
-
-def expected_difference(sparsity):
-    """Fraction of entries in which two independent masks of a sparsity differ: 2s(1-s)."""
-    return 2 * sparsity * (1 - sparsity)
+from .conditions import UNPRUNED
 
 
 def task_mean(rows, metric="accuracy"):
@@ -207,104 +201,6 @@ def regimes(rows, margin=0.01):
         "deletion": table.index[certain("pruned_loss") & certain("deletion_loss")].tolist(),
         "restriction": table.index[certain("regained")].tolist(), "table": table,
     }
-
-
-def sort_order_movement(before, after):
-    """How far each weight moved in its matrix's order of magnitudes, as a fraction of the positions.
-
-    A weight at position 59 of 100 before and 63 of 100 after moved 0.04 (Sec. 5, Table 2).
-
-    Parameters
-    ----------
-    before, after : torch.nn.Module
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row a matrix: ``matrix``, ``mean``, ``std`` over its weights, ``largest`` (the mean over the tenth that was
-        largest before, Fig. 6), ``entries``.
-    """
-    first, second = prunable_parameters(before), prunable_parameters(after)
-    rows = []
-    for name in first.keys() & second.keys():
-        ranks = [stats.rankdata(w.detach().abs().cpu().numpy().ravel(), method="ordinal") for w in (first[name], second[name])]
-        moved = np.abs(ranks[0] - ranks[1]) / len(ranks[0])
-        rows.append((name, moved.mean(), moved.std(), moved[ranks[0] > 0.9 * len(moved)].mean(), len(moved)))
-    order = {name: i for i, name in enumerate(first)}
-    table = pd.DataFrame(sorted(rows, key=lambda row: order[row[0]]), columns=["matrix", "mean", "std", "largest", "entries"])
-    return table
-
-
-def average_movement(table, column="mean"):
-    """`sort_order_movement` over all weights but the word embeddings, which the authors' code leaves out as well.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    column : {"mean", "largest"}
-
-    Returns
-    -------
-    float
-        A fraction of the positions.
-    """
-    counted = table[~table.matrix.str.contains("word_embeddings")]
-    return float(np.average(counted[column], weights=counted.entries))
-
-
-def mask_difference_by_matrix(a, b):
-    """`helpers.pruning.mask_difference` matrix by matrix, beside what independent masks would give.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``matrix``, ``difference``, ``independent``, ``sparsity``.
-    """
-    rows = []
-    for name, mask in a.items():
-        sparsity = float((~mask).float().mean())
-        rows.append((name, float((mask != b[name]).float().mean()), expected_difference(sparsity), sparsity))
-    return pd.DataFrame(rows, columns=["matrix", "difference", "independent", "sparsity"])
-
-
-def head_blocks(model, matrices):
-    """The parts of matrices that belong to each attention head: its rows of query, key and value, its columns of the attention output.
-
-    Parameters
-    ----------
-    model : torch.nn.Module
-    matrices : dict of str to torch.Tensor
-        With the names and shapes of `helpers.pruning.prunable_parameters`: weights or masks.
-
-    Yields
-    ------
-    layer, head, name, block : int, int, str, torch.Tensor
-    """
-    heads = encoder_of(model).config.num_attention_heads
-    for name, matrix in matrices.items():
-        parts = name.split(".")
-        if "attention" not in parts or "bottleneck" in parts:
-            continue
-        layer = next(int(part) for part in parts if part.isdigit())
-        for head, block in enumerate(matrix.chunk(heads, dim=1 if parts[-2] in ("dense", "out_lin") else 0)):
-            yield layer, head, name, block
-
-
-def head_sparsity(model, masks):
-    """The fraction of each attention head's weights that masks prune (Fig. 4, left).
-
-    Over the head's rows of query, key and value and its columns of the attention output.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns ``layer``, ``head``, ``sparsity``.
-    """
-    pruned, total = {}, {}
-    for layer, head, _, block in head_blocks(model, masks):
-        pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())
-        total[layer, head] = total.get((layer, head), 0) + block.numel()
-    return pd.DataFrame([(*key, pruned[key] / total[key]) for key in sorted(total)], columns=["layer", "head", "sparsity"])
 
 
 def linear_fit(x, y):

@@ -1,56 +1,32 @@
 """Text for MLM and tasks with GLUE's columns: from the hub, a mirror or the pocket world, by the same calls."""
 
+import hashlib
 import random
 import zlib
 from functools import lru_cache
 from itertools import chain
 
-import evaluate
-import numpy as np
-from datasets import Dataset, DatasetDict, concatenate_datasets, disable_progress_bars, interleave_datasets, load_dataset
-from scipy.special import log_softmax
+from datasets import (
+    Dataset,
+    DatasetDict,
+    concatenate_datasets,
+    disable_progress_bars,
+    interleave_datasets,
+    load_dataset,
+)
 from transformers import AutoTokenizer
 
 from . import pocket
-from .profiles import ASSETS, POCKET, locate, mirror
-
-COLUMNS = pocket.COLUMNS | {
-    "mnli_mismatched": pocket.COLUMNS["mnli"], "mrpc": ("sentence1", "sentence2"), "stsb": ("sentence1", "sentence2"),
-    "rte": ("sentence1", "sentence2"), "wnli": ("sentence1", "sentence2"),
-}
-# One label means regression, as in transformers: STS-B's score of similarity, from 0 to 5
-LABELS = pocket.LABELS | {
-    "mnli_mismatched": pocket.LABELS["mnli"], "mrpc": ("not_equivalent", "equivalent"), "stsb": ("similarity",),
-    "rte": ("entailment", "not_entailment"), "wnli": ("not_entailment", "entailment"),
-}
-NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mnli_mismatched": "MNLI mismatched",
-         "mrpc": "MRPC", "stsb": "STS-B", "rte": "RTE", "wnli": "WNLI"}
-# The validation set, where it is not called that. A run of mnli_mismatched trains on MNLI, as one of mnli does.
-VALIDATION = {"mnli": "validation_matched", "mnli_mismatched": "validation_mismatched"}
+from .profiles import POCKET, content, locate, mirror
+from .tasks import COLUMNS, VALIDATION, check_task, is_regression
 
 disable_progress_bars()
 
 
-def check_task(task):
-    """Return `task`, or raise a ValueError that lists the valid ones."""
-    if task not in COLUMNS:
-        raise ValueError(f"unknown task {task!r}; choose from {', '.join(COLUMNS)}")
-    return task
-
-
-def is_regression(task):
-    """Whether a task asks for a number instead of a label (STS-B does)."""
-    return len(LABELS[check_task(task)]) == 1
-
-
-def main_metric(task):
-    """The metric a task's results are compared by: the paper's accuracy, for STS-B the Pearson correlation."""
-    return "pearson" if is_regression(task) else "accuracy"
-
-
-def _load(what, load):
+def load(what, how):
+    """What ``how()`` loads, or an error that says which of the ways to have it are open."""
     try:
-        return load()
+        return how()
     except Exception as error:
         where = f"under HUB_MIRROR={mirror()}" if mirror() else "locally (HUB_MIRROR is not set)"
         raise FileNotFoundError(
@@ -63,7 +39,7 @@ def _load(what, load):
 @lru_cache(maxsize=4)
 def load_tokenizer(model):
     """The tokenizer of a hub id, a folder or "pocket"."""
-    return _load(model, lambda: AutoTokenizer.from_pretrained(locate(model)))
+    return load(model, lambda: AutoTokenizer.from_pretrained(locate(model)))
 
 
 @lru_cache(maxsize=8)
@@ -73,7 +49,7 @@ def load_text(profile, split="train", model=None):
     Parameters
     ----------
     profile : helpers.profiles.Profile
-        Its ``text`` is a hub id or a tuple of corpora, see `helpers.profiles.Profile`. With ``text_streaming`` the text is
+        Its ``pretraining.text`` is a hub id or a tuple of corpora, see `helpers.profiles.Pretraining`. With ``text_streaming`` the text is
         read, tokenised and mixed while it is used, until the first corpus ends. Otherwise all of it is tokenised at once and
         kept on disk by `datasets`.
     split : {"train", "validation"}
@@ -88,9 +64,9 @@ def load_text(profile, split="train", model=None):
         Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT, ``token_type_ids``. Only streamed
         training text is an `IterableDataset`.
     """
-    tokenizer = load_tokenizer(model or profile.model)
-    rows = profile.text_rows if split == "train" else 2_000
-    if profile.text == POCKET:
+    tokenizer, values = load_tokenizer(model or profile.model), profile.pretraining
+    rows = values.text_rows if split == "train" else 2_000
+    if values.text == POCKET:
         rng = random.Random(f"spare-{split}")
 
         def encode(batch):
@@ -100,7 +76,7 @@ def load_text(profile, split="train", model=None):
 
         passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
         return passages.map(encode, batched=True, remove_columns=["passage"], new_fingerprint=f"pocket-{split}-{rows}")
-    body = profile.max_length - tokenizer.num_special_tokens_to_add()
+    body = values.max_length - tokenizer.num_special_tokens_to_add()
 
     def blocks(batch):
         ids = tokenizer([text for text in batch["text"] if text.strip()], add_special_tokens=False, verbose=False)["input_ids"]
@@ -108,9 +84,9 @@ def load_text(profile, split="train", model=None):
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)
 
-    corpora, shares = zip(*profile.corpora)
-    texts = [_corpus(*corpus, split, profile.text_streaming).map(blocks, batched=True, remove_columns=["text"]) for corpus in corpora]
-    if not profile.text_streaming:
+    corpora, shares = zip(*values.corpora)
+    texts = [_corpus(*corpus, split, values.text_streaming).map(blocks, batched=True, remove_columns=["text"]) for corpus in corpora]
+    if not values.text_streaming:
         if rows:
             texts = [text.select(range(min(round(share * rows), len(text)))) for text, share in zip(texts, shares)]
         text = concatenate_datasets(texts)
@@ -121,14 +97,14 @@ def load_text(profile, split="train", model=None):
             return text
         text = Dataset.from_list(list(text))
     if not len(text):
-        raise ValueError(f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {profile.max_length} tokens; "
+        raise ValueError(f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {values.max_length} tokens; "
                          "take a larger corpus or a smaller max_length")
     return text
 
 
 def _corpus(name, config, split, streaming):
     """The documents of a corpus's split, as a dataset with the column ``text``."""
-    raw = _load(f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming))
+    raw = load(f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming))
     held_out = split == "validation"
     if "validation" in raw:
         text = raw[split]
@@ -172,16 +148,17 @@ def load_examples(profile, task):
     datasets.DatasetDict
     """
     check_task(task)
-    caps = {"train": profile.train_rows, "validation": profile.dev_rows}
-    if profile.glue == POCKET:
+    values = profile.fine_tuning
+    caps = {"train": values.train_rows, "validation": values.dev_rows}
+    if values.glue == POCKET:
         if task not in pocket.TASKS:
             raise ValueError(f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}")
         return DatasetDict({split: Dataset.from_list(pocket.task_examples(task, split, rows)) for split, rows in caps.items()})
-    raw = _load(f"{profile.glue} ({task})", lambda: load_dataset(locate(profile.glue), task.removesuffix("_mismatched")))
+    raw = load(f"{values.glue} ({task})", lambda: load_dataset(locate(values.glue), task.removesuffix("_mismatched")))
     validation = VALIDATION.get(task, "validation")
     for split in ("train", validation):
         if split not in raw:
-            raise ValueError(f"{profile.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy.")
+            raise ValueError(f"{values.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy.")
     splits = {"train": raw["train"], "validation": raw[validation]}
     return DatasetDict({
         split: data.shuffle(seed=0).select(range(min(caps[split], len(data)))) if caps[split] else data
@@ -205,60 +182,28 @@ def load_task(profile, task, model=None):
 
     def encode(batch):
         texts = [batch[column] for column in COLUMNS[task]]
-        return {**tokenizer(*texts, truncation=True, max_length=profile.max_length), "labels": list(map(kind, batch["label"]))}
+        return {**tokenizer(*texts, truncation=True, max_length=profile.fine_tuning.max_length), "labels": list(map(kind, batch["label"]))}
 
     return examples.map(encode, batched=True, remove_columns=examples["train"].column_names)
 
 
+def text_content(profile):
+    """A checksum of what a profile's MLM text holds, of each corpus: of a folder its files, of the pocket world
+    a sample. None for what only the hub has.
+    """
+    if profile.pretraining.text == POCKET:
+        return [_sample()]
+    return [content(locate(name)) for (name, _), _ in profile.pretraining.corpora]
+
+
+def task_content(profile, task):
+    """A checksum of what a task's data hold: of a folder its files, of the pocket world a sample."""
+    if profile.fine_tuning.glue == POCKET:
+        return _sample(task) if task in pocket.TASKS else None
+    return content(locate(profile.fine_tuning.glue))
+
+
 @lru_cache(maxsize=None)
-def _metric(task):
-    return evaluate.load(str(ASSETS / "glue_metric.py"), task, keep_in_memory=True)
-
-
-def score(task, logits, labels):
-    """Metrics of a task's predictions, computed by `evaluate`.
-
-    Parameters
-    ----------
-    task : str
-    logits : numpy.ndarray
-        Shape (examples, labels).
-    labels : numpy.ndarray
-        Shape (examples,).
-
-    Returns
-    -------
-    dict
-        ``accuracy`` and, where GLUE reports another, ``matthews_correlation`` or ``f1``; for STS-B ``pearson`` and
-        ``spearmanr``. Correlations of a constant prediction are 0.
-    """
-    predictions = logits[:, 0] if is_regression(task) else logits.argmax(-1)
-    return _metric(task).compute(predictions=predictions, references=labels)
-
-
-def task_loss(task, logits, labels):
-    """The mean loss that fine-tuning lowers: cross entropy in nats, for STS-B the squared error.
-
-    Parameters are those of `score`.
-
-    Returns
-    -------
-    float
-    """
-    if is_regression(task):
-        return float(np.mean((logits[:, 0] - labels) ** 2))
-    return float(-log_softmax(logits, axis=1)[np.arange(len(labels)), labels].mean())
-
-
-def constant_logits(task, train_labels, count):
-    """The best prediction that does not look at the text: the training set's label frequencies, or its mean score.
-
-    Returns
-    -------
-    numpy.ndarray
-        `count` equal rows of logits.
-    """
-    if is_regression(task):
-        return np.full((count, 1), np.mean(train_labels))
-    counts = np.bincount(train_labels, minlength=len(LABELS[task]))
-    return np.log(np.tile((counts + 1e-9) / counts.sum(), (count, 1)))
+def _sample(task=None):
+    rows = pocket.task_examples(task, "train", 200) if task else pocket.passages(200, seed="train")
+    return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]

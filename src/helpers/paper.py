@@ -60,7 +60,7 @@ def table1_rows():
     Returns
     -------
     pandas.DataFrame
-        As `helpers.experiment.run` gives them, with profile "paper" and model "BERT-Base (paper)". The
+        As `helpers.lab.experiment.measure` gives them, with profile "paper" and model "BERT-Base (paper)". The
         condition ``dense`` is the 0% row of ``prune_pretrain``. There is one run a cell, so no seeds. The
         condition ``majority`` is there for CoLA: 721 of the 1,043 sentences of its validation set are acceptable.
     """

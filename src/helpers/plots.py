@@ -1,38 +1,37 @@
 """Figures from data frames: one colour and marker for each condition, one line style for each source."""
 
+from typing import NamedTuple
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from .analysis import difference, expected_difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
-from .data import NAMES
+from .analysis import difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
+from .conditions import CONDITIONS
+from .tasks import NAMES
+from .weights import expected_difference
 
 _COLORS = sns.color_palette("colorblind")
-# The same in every figure: colour, marker, name in the legend
-CONDITION_STYLE = {
-    "prune_pretrain": (_COLORS[0], "o", "pruned in pre-training"),
-    "info_deletion": (_COLORS[1], "s", "information deletion"),
-    "prune_downstream": (_COLORS[2], "^", "pruned after fine-tuning"),
-    "random": (_COLORS[3], "X", "random masks"),
-    "dense": ((0.35, 0.35, 0.35), "D", "dense"),
-    "from_scratch": ((0.35, 0.35, 0.35), "v", "from scratch"),
-    "majority": ((0.6, 0.6, 0.6), "_", "majority label"),
-    "movement": (_COLORS[4], "P", "movement, in fine-tuning"),
-    "magnitude_downstream": (_COLORS[5], "p", "magnitude, in fine-tuning"),
-    "lottery": ((0.6, 0.55, 0.0), "*", "lottery ticket, rewound"),
-    "structured": ((0.45, 0.2, 0.6), "h", "whole heads and neurons"),
-    "single": ((0.0, 0.5, 0.55), "d", "single weights of the layers"),
-}
+
+
+class Style(NamedTuple):
+    """How something looks in every figure."""
+
+    color: str | tuple
+    marker: str
+    label: str
+
+
 FORMAT_STYLE = {
-    "dense": ((0.35, 0.35, 0.35), "D", "dense, 32 bits"), "csr": (_COLORS[3], "X", "CSR"), "bitmask": (_COLORS[0], "o", "bit mask + values"),
-    "zstd": (_COLORS[2], "^", "zstd"), "half": (_COLORS[1], "s", "half precision"), "int8": (_COLORS[4], "P", "int8"),
+    "dense": Style((0.35, 0.35, 0.35), "D", "dense, 32 bits"), "csr": Style(_COLORS[3], "X", "CSR"), "bitmask": Style(_COLORS[0], "o", "bit mask + values"),
+    "zstd": Style(_COLORS[2], "^", "zstd"), "half": Style(_COLORS[1], "s", "half precision"), "int8": Style(_COLORS[4], "P", "int8"),
 }
 ENGINE_STYLE = {
-    "dense": ((0.35, 0.35, 0.35), "D", "dense (PyTorch)"), "CSR": (_COLORS[3], "X", "CSR (torch.sparse)"), "int8": (_COLORS[4], "P", "int8 (PyTorch)"),
-    "smaller": ((0.45, 0.2, 0.6), "h", "heads and neurons cut out"), "OpenVINO": (_COLORS[2], "^", "OpenVINO"),
-    "OpenVINO, sparse weights": (_COLORS[1], "v", "OpenVINO, sparse weights"), "torchao int8": ((0.6, 0.55, 0.0), "*", "int8 (torchao)"),
+    "dense": Style((0.35, 0.35, 0.35), "D", "dense (PyTorch)"), "CSR": Style(_COLORS[3], "X", "CSR (torch.sparse)"), "int8": Style(_COLORS[4], "P", "int8 (PyTorch)"),
+    "smaller": Style((0.45, 0.2, 0.6), "h", "heads and neurons cut out"), "OpenVINO": Style(_COLORS[2], "^", "OpenVINO"),
+    "OpenVINO, sparse weights": Style(_COLORS[1], "v", "OpenVINO, sparse weights"), "torchao int8": Style((0.6, 0.55, 0.0), "*", "int8 (torchao)"),
 }
 METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
                 "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
@@ -105,7 +104,8 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                 line = _with_dense(line, means)
             if line.empty:
                 continue
-            color, marker, name = CONDITION_STYLE[condition]
+            style = CONDITIONS[condition]
+            color, marker = style.color, style.marker
             x = 100 * line.sparsity
             ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
                     markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
@@ -121,10 +121,10 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                 level = means[means.condition == condition]["mean"]
                 if len(level):
                     y = scale * (level.iloc[0] - shift)
-                    ax.axhline(y, color=CONDITION_STYLE[condition][0], linestyle=style, linewidth=1)
+                    ax.axhline(y, color=CONDITIONS[condition].color, linestyle=style, linewidth=1)
                     # where the lines leave room: dense at the right, the others at the left, above and below theirs
                     side, above = {"dense": ("right", "bottom"), "from_scratch": ("left", "bottom"), "majority": ("left", "top")}[condition]
-                    ax.annotate(CONDITION_STYLE[condition][2], (0.995 if side == "right" else 0.005, y), xycoords=("axes fraction", "data"), fontsize=8,
+                    ax.annotate(CONDITIONS[condition].label, (0.995 if side == "right" else 0.005, y), xycoords=("axes fraction", "data"), fontsize=8,
                                 ha=side, va=above, color="0.3")
     legend = legend_handles(shown, sources)
     if mine is not None:
@@ -132,7 +132,7 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
         mine = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
         for condition, rows in mine.groupby("condition"):
             ax.plot(100 * rows.sparsity, scale * rows.value, linestyle="", marker="*", markersize=16, markeredgecolor="black",
-                    color=CONDITION_STYLE[condition][0], zorder=5)
+                    color=CONDITIONS[condition].color, zorder=5)
         if len(mine):
             legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
     ax.legend(handles=legend, **(legend_at or {}))
@@ -144,7 +144,7 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
 
 def legend_handles(conditions, sources):
     """Legend entries for conditions (colour and marker) and sources (line style), as `curves` draws them."""
-    handles = [Line2D([], [], color=CONDITION_STYLE[c][0], marker=CONDITION_STYLE[c][1], label=CONDITION_STYLE[c][2]) for c in conditions]
+    handles = [Line2D([], [], color=CONDITIONS[c].color, marker=CONDITIONS[c].marker, label=CONDITIONS[c].label) for c in conditions]
     return handles + [Line2D([], [], color="0.3", linestyle=_LINES[i], marker="o", markerfacecolor="0.3" if i == 0 else "white", label=name)
                       for i, name in enumerate(sources) if len(sources) > 1]
 
@@ -265,7 +265,7 @@ def engine_times(rows, batch, ax=None, only=None):
     Parameters
     ----------
     rows : pandas.DataFrame
-        Of one model, from `helpers.speed.engine_times`.
+        Of one model, from `helpers.cost.speed.engine_times`.
     batch : int
     """
     ax = ax or plt.gca()
@@ -287,9 +287,9 @@ def roofline(points, roofs, ax=None):
     Parameters
     ----------
     points : pandas.DataFrame
-        From `helpers.speed.products`.
+        From `helpers.cost.speed.products`.
     roofs : dict
-        From `helpers.speed.roofs`.
+        From `helpers.cost.speed.roofs`.
     """
     ax = ax or plt.gca()
     x = np.logspace(-2, 3, 100)
@@ -397,7 +397,7 @@ def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=N
             ax.fill_between(x, values["low"], values["high"], color=color, alpha=0.12, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
-    ax.set_title(f"{CONDITION_STYLE[condition][2]}, {NAMES[task] if task else 'mean over tasks'}")
+    ax.set_title(f"{CONDITIONS[condition].label}, {NAMES[task] if task else 'mean over tasks'}")
     ax.legend()
     return sparsity_axis(ax)
 
@@ -431,23 +431,3 @@ def regime_map(sources, ax=None):
     ax.set_xticks(range(10, 100, 10))
     return ax
 
-
-def regimes_figure(path):
-    """The figure of the README: the regimes of the pocket BERT and of a real model beside the paper's."""
-    from . import experiment, paper
-
-    use_style()
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(16, 4.4), layout="constrained")
-    curves({"pocket BERT": experiment.reference("tiny")}, ax=left)
-    left.set_title("Pocket BERT: mean over five tasks, three seeds, 95% intervals")
-    curves({"MiniLM-L6": experiment.reference("minilm")}, task="sst2", ax=middle)
-    middle.set_title("MiniLM-L6: SST-2, 800 training rows, three seeds")
-    curves({"BERT-Base (paper)": paper.table1_rows()}, ax=right)
-    right.set_title("BERT-Base: the paper's Table 1, one run a point")
-    figure.savefig(path, dpi=100)
-
-
-if __name__ == "__main__":
-    import sys
-
-    regimes_figure(sys.argv[1] if len(sys.argv) > 1 else "docs/regimes.png")

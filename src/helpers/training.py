@@ -17,15 +17,30 @@ from datasets import IterableDataset
 from safetensors.torch import load_file, load_model, save_file
 from torch.nn.functional import cross_entropy
 from transformers import (
-    AutoConfig, AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, DataCollatorForLanguageModeling,
-    DataCollatorWithPadding, Trainer, TrainerCallback, TrainingArguments, set_seed,
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    DataCollatorForLanguageModeling,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
 )
 from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
-from .profiles import launched_processes
-from .pruning import check_family, check_masks, check_scope, check_sparsity, masks_for, prunable_parameters
-from .schedule import cubic_sparsity
+from .machine import launched_processes
+from .pruning import (
+    check_family,
+    check_masks,
+    check_scope,
+    check_sparsity,
+    cubic_sparsity,
+    masks_for,
+    prunable_parameters,
+)
 
 STATE_FILE = "pruning_state.safetensors"
 
@@ -44,7 +59,7 @@ class MagnitudePruning(TrainerCallback):
         Final sparsity in [0, 1). Leave out when `masks` is given.
     begin, end : int
         Optimizer steps between which the sparsity rises from `initial` to `sparsity` (cubic, see
-        `helpers.schedule`). The default, 0 and 0, prunes in one shot before the first step.
+        `helpers.pruning.cubic_sparsity`). The default, 0 and 0, prunes in one shot before the first step.
     initial : float
         Sparsity at `begin`.
     frequency : int
@@ -531,3 +546,26 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
             total += float(cross_entropy(logits, labels[masked], reduction="sum"))
             count += int(masked.sum())
     return total / count
+
+
+@torch.no_grad()
+def top_words(model, tokenizer, sentence, count=5):
+    """The most probable words for the first [MASK] of a sentence.
+
+    Returns
+    -------
+    list of (str, float)
+        Word and probability.
+
+    Raises
+    ------
+    ValueError
+        If the sentence has no [MASK].
+    """
+    batch = tokenizer(sentence, return_tensors="pt", truncation=True, max_length=model.config.max_position_embeddings)
+    where = (batch["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
+    if not len(where):
+        raise ValueError(f"the sentence {sentence!r} holds no {tokenizer.mask_token}; write it where a word should be guessed")
+    probabilities = model.eval()(**batch).logits[0, where[0]].softmax(-1)
+    best = probabilities.topk(count)
+    return [(tokenizer.convert_ids_to_tokens(int(i)), float(p)) for p, i in zip(best.values, best.indices)]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from helpers import experiment
+from helpers.lab import runs
 
 
 def entries(masks):
@@ -16,7 +16,7 @@ def places(values):
 
 
 def with_epochs(run, epochs, **changes):
-    return dataclasses.replace(run, condition="prune_pretrain", profile=dataclasses.replace(run.profile, epochs=epochs, **changes))
+    return dataclasses.replace(run, condition="prune_pretrain", profile=run.profile.replace(**changes, fine_tuning={"epochs": epochs}))
 
 
 def in_all(run):
@@ -55,9 +55,9 @@ WRONG = {
         "Half-way": lambda step, epoch: 1 - step / epoch if step < epoch else 1 / (step // epoch + 1),
     },
     "same_epochs": {
-        "an `experiment.Run`": lambda run: in_all(run),
-        "to be made comparable": lambda run: dataclasses.replace(run, profile=dataclasses.replace(run.profile, epochs=in_all(run))),
-        "the seed 0 instead of 3": lambda run: experiment.Run("prune_pretrain", run.task, run.sparsity, profile=with_epochs(run, in_all(run)).profile),
+        "an `runs.Run`": lambda run: in_all(run),
+        "to be made comparable": lambda run: dataclasses.replace(run, profile=run.profile.replace(fine_tuning={"epochs": in_all(run)})),
+        "the seed 0 instead of 3": lambda run: runs.Run("prune_pretrain", run.task, run.sparsity, profile=with_epochs(run, in_all(run)).profile),
         "as before": lambda run: dataclasses.replace(run, condition="prune_pretrain"),
         "together": lambda run: with_epochs(run, run.profile.epochs_for("prune_downstream", run.sparsity)[1]) if run.profile.name == "paper" else with_epochs(run, in_all(run)),
         "ask `epochs_for`": lambda run: with_epochs(run, sum(run.profile.before_after_epochs[0][1])),

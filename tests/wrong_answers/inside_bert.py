@@ -1,8 +1,7 @@
 """Typical wrong answers in notebook 03, by what the check says of them."""
 
 import torch
-
-from helpers.exercises.inside_bert import is_prunable
+from helpers.lesson.exercises.inside_bert import is_prunable
 
 
 def but(name, *parts):

@@ -1,0 +1,1 @@
+"""What sparsity costs and buys: bytes and milliseconds, measured."""

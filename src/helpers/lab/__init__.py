@@ -1,0 +1,1 @@
+"""The lab: runs, sweeps, the run store, workers, export, and the command line."""

@@ -1,0 +1,1 @@
+"""What makes it a course: exercises, predictions, widgets, claims and their board."""

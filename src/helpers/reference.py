@@ -1,0 +1,71 @@
+"""The results that ship with the course, each with how it was made."""
+
+import json
+
+import pandas as pd
+
+from .profiles import ASSETS
+
+# The results that ship with the course, under the names they have in figures
+NAMES = {"tiny": "pocket BERT", "bert-tiny": "BERT-tiny", "minilm": "MiniLM-L6"}
+
+
+def rows(name):
+    """Results that ship with the course, as tidy rows.
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`: "tiny" is the pocket BERT, "bert-tiny" and "minilm" are real models on real GLUE, with reduced
+        settings (see `note`).
+    """
+    return pd.read_csv(_file(name, "csv"))
+
+
+def sources():
+    """All of `NAMES`: name in figures → tidy rows, as `helpers.plots.curves` takes them."""
+    return {label: rows(name) for name, label in NAMES.items()}
+
+
+def note(name, commands=True):
+    """A few sentences on how the results of `rows` were made, with the commands if wanted."""
+    made = json.loads(_file(name, "json").read_text())
+    text = (f"Reference results '{name}': {made['runs']} runs with seeds {', '.join(map(str, made['seeds']))}, at most {made['train_rows']:,} training and "
+            f"{made['dev_rows']:,} validation examples a task, {made['mlm_steps']:,} MLM steps; {made['date']}, {made['machine']}, {made['wall_minutes']} minutes of one core.")
+    return "\n".join([text, *([f"  {made['remark']}"] if "remark" in made else []), *(f"  {command}" for command in made["commands"] if commands)])
+
+
+def _file(name, suffix):
+    path = ASSETS / "reference" / f"{name}.{suffix}"
+    if not path.is_file():
+        known = sorted(p.stem for p in path.parent.glob("*.csv"))
+        raise ValueError(f"no reference results {name!r}; there are {', '.join(known) or 'none'}")
+    return path
+
+COSTS = ASSETS / "cost"
+
+
+def costs(name):
+    """The costs measured by ``benchmarks/sparsity.py`` that ship with the course.
+
+    Parameters
+    ----------
+    name : {"bytes", "milliseconds"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from `helpers.cost.speed.engine_times`.
+    """
+    path = COSTS / f"{name}.csv"
+    if not path.is_file():
+        raise ValueError(f"no shipped costs {name!r}; there are {', '.join(sorted(p.stem for p in COSTS.glob('*.csv')))}")
+    return pd.read_csv(path)
+
+
+def costs_note():
+    """Where the shipped costs were measured, and how."""
+    note, rounds = json.loads((COSTS / "machine.json").read_text()), costs("milliseconds").repeats
+    versions = ", ".join(f"{package} {version}" for package, version in note["versions"].items() if package in ("torch", "openvino", "torchao", "zstandard"))
+    return (f"Shipped figures: {note['processor']}, threads: {note['threads']}, {note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
+            f"{versions}; {note['date']}.\n" + "\n".join(f"  {command}" for command in note["commands"]))

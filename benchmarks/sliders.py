@@ -29,7 +29,11 @@ LONGEST = 20_000  # milliseconds of a round
 
 def sensitivities(weights):
     """Made up: what counts here is how many matrices there are."""
-    rows = [(name, s, s * (1 + n % 7)) for n, name in enumerate(plots.matrix_names(weights)) for s in np.arange(10) / 10]
+    rows = [
+        (name, s, s * (1 + n % 7))
+        for n, name in enumerate(plots.matrix_names(weights))
+        for s in np.arange(10) / 10
+    ]
     return pd.DataFrame(rows, columns=["matrix", "sparsity", "rise"])
 
 
@@ -55,7 +59,9 @@ def of_results():
     return {
         "schedule_explorer": lambda: widgets.schedule_explorer(1000),
         "results_explorer": lambda: widgets.results_explorer(sources, mine),
-        "cost_calculator": lambda: widgets.cost_calculator(reference.costs("bytes"), reference.costs("milliseconds")),
+        "cost_calculator": lambda: widgets.cost_calculator(
+            reference.costs("bytes"), reference.costs("milliseconds")
+        ),
         "experiment_form": lambda: live.experiment_form(profiles.get("tiny"), sources),
     }
 
@@ -63,12 +69,16 @@ def of_results():
 def reachable(control):
     """Values that a control can take, over its whole range."""
     if isinstance(control, ipywidgets.SelectMultiple):
-        return [(value,) for _, value in control.options] + [tuple(value for _, value in control.options)]
+        return [(value,) for _, value in control.options] + [
+            tuple(value for _, value in control.options)
+        ]
     if hasattr(control, "options"):
         return [option[1] if isinstance(option, tuple) else option for option in control.options]
     if hasattr(control, "max"):
         return list(range(control.min, control.max + 1, getattr(control, "step", 1)))
-    return [True, False] if isinstance(control.value, bool) else [control.value + " ", control.value]
+    return (
+        [True, False] if isinstance(control.value, bool) else [control.value + " ", control.value]
+    )
 
 
 def milliseconds(box, control, generator):
@@ -82,7 +92,9 @@ def milliseconds(box, control, generator):
         began = time.perf_counter()
         control.value = value
         times.append(1000 * (time.perf_counter() - began))
-        if sum(times) > LONGEST:  # a large model that is asked a new sentence shows a progress bar; once will do
+        if (
+            sum(times) > LONGEST
+        ):  # a large model that is asked a new sentence shows a progress bar; once will do
             break
     return times
 
@@ -96,34 +108,66 @@ def measure(makers, rounds, model):
         for label, control in box.controls.items():
             generator, start = np.random.default_rng(0), control.value
             done = []
-            while len(done) < rounds and sum(map(sum, done)) < LONGEST and (times := milliseconds(box, control, generator)):
+            while (
+                len(done) < rounds
+                and sum(map(sum, done)) < LONGEST
+                and (times := milliseconds(box, control, generator))
+            ):
                 done.append(times)
             if not done:
                 continue
             if sum(map(sum, done)) < LONGEST:
                 control.value = start
             every, quiet = np.concatenate(done), min(done, key=np.median)
-            rows.append({"model": model, "widget": name, "control": label, "moves": len(every), "median": np.median(every), "95%": np.quantile(every, 0.95),
-                         "quiet median": np.median(quiet), "quiet 95%": np.quantile(quiet, 0.95), "made in s": made})
-            print(f"{model:11} {name:20}{label:14}{np.median(every):6.0f} ms, 95% {np.quantile(every, 0.95):6.0f} ms", flush=True)
+            rows.append(
+                {
+                    "model": model,
+                    "widget": name,
+                    "control": label,
+                    "moves": len(every),
+                    "median": np.median(every),
+                    "95%": np.quantile(every, 0.95),
+                    "quiet median": np.median(quiet),
+                    "quiet 95%": np.quantile(quiet, 0.95),
+                    "made in s": made,
+                }
+            )
+            print(
+                f"{model:11} {name:20}{label:14}{np.median(every):6.0f} ms, 95% {np.quantile(every, 0.95):6.0f} ms",
+                flush=True,
+            )
     return rows
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", action="store_true", help="the widgets of a model's matrices, for BERT-Base's shapes (random weights); takes 3 GB and some minutes")
+    parser.add_argument(
+        "--base",
+        action="store_true",
+        help="the widgets of a model's matrices, for BERT-Base's shapes (random weights); takes 3 GB and some minutes",
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="widgets whose name contains this")
     options = parser.parse_args()
     torch.set_num_threads(1)
     pocket = training.load_mlm(profiles.locate("pocket")), data.load_tokenizer("pocket")
     chosen = lambda makers: {name: make for name, make in makers.items() if options.only in name}
-    rows = [] if options.base else measure(chosen(of_a_model(*pocket) | of_results()), options.rounds, "pocket BERT")
+    rows = (
+        []
+        if options.base
+        else measure(chosen(of_a_model(*pocket) | of_results()), options.rounds, "pocket BERT")
+    )
     if options.base:
         torch.manual_seed(0)
         words = [*pocket[1].get_vocab(), *(f"word{n}" for n in range(30522 - len(pocket[1])))]
         tokenizer = BertTokenizer(vocab={word: n for n, word in enumerate(words)})
-        rows += measure(chosen(of_a_model(BertForMaskedLM(BertConfig()).eval(), tokenizer)), options.rounds, "BERT-Base")
+        rows += measure(
+            chosen(of_a_model(BertForMaskedLM(BertConfig()).eval(), tokenizer)),
+            options.rounds,
+            "BERT-Base",
+        )
     table = pd.DataFrame(rows).set_index(["model", "widget", "control"])
     print(table.round(0).astype(int).to_string())
-    print(f"One thread of {os.cpu_count()}; all in milliseconds, but `made in s`. Slowest median {table['median'].max():.0f}, slowest 95% {table['95%'].max():.0f}.")
+    print(
+        f"One thread of {os.cpu_count()}; all in milliseconds, but `made in s`. Slowest median {table['median'].max():.0f}, slowest 95% {table['95%'].max():.0f}."
+    )

@@ -14,8 +14,27 @@ from pathlib import Path
 import pandas as pd
 
 COMMAND = [
-    sys.executable, "-m", "helpers.lab", "--profile", "tiny", "--conditions", "prune_pretrain", "info_deletion", "--sparsities", "0.5", "0.9",
-    "--tasks", "sst2", "--seeds", "0", "1", "--set", "mlm_steps=800", "ramp_steps=320", "epochs=12", "deletion_epochs=[[0, 24]]",
+    sys.executable,
+    "-m",
+    "helpers.lab",
+    "--profile",
+    "tiny",
+    "--conditions",
+    "prune_pretrain",
+    "info_deletion",
+    "--sparsities",
+    "0.5",
+    "0.9",
+    "--tasks",
+    "sst2",
+    "--seeds",
+    "0",
+    "1",
+    "--set",
+    "mlm_steps=800",
+    "ramp_steps=320",
+    "epochs=12",
+    "deletion_epochs=[[0, 24]]",
 ]
 
 
@@ -23,18 +42,39 @@ def seconds(jobs, threads=None):
     environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        subprocess.run([*COMMAND, "--out", folder, "--jobs", str(jobs)], check=True, capture_output=True, env=environment)
+        subprocess.run(
+            [*COMMAND, "--out", folder, "--jobs", str(jobs)],
+            check=True,
+            capture_output=True,
+            env=environment,
+        )
         return time.perf_counter() - began, (Path(folder) / "results.csv").read_bytes()
 
 
 table, results = [], set()
 for repeat in range(int(sys.argv[1]) if len(sys.argv) > 1 else 2):
-    (one, first), (two, second), (all_cores, _) = seconds(1, threads=1), seconds(2, threads=1), seconds(1)
-    results |= {first, second}  # the same only with as many threads: sums in another order round differently
-    table.append({"1 process on 1 core, s": round(one, 1), "1 process on all cores, s": round(all_cores, 1), "2 processes, s": round(two, 1),
-                  "ratio to 1 core": round(one / two, 2), "ratio to all cores": round(all_cores / two, 2)})
+    (one, first), (two, second), (all_cores, _) = (
+        seconds(1, threads=1),
+        seconds(2, threads=1),
+        seconds(1),
+    )
+    results |= {
+        first,
+        second,
+    }  # the same only with as many threads: sums in another order round differently
+    table.append(
+        {
+            "1 process on 1 core, s": round(one, 1),
+            "1 process on all cores, s": round(all_cores, 1),
+            "2 processes, s": round(two, 1),
+            "ratio to 1 core": round(one / two, 2),
+            "ratio to all cores": round(all_cores / two, 2),
+        }
+    )
 table = pd.DataFrame(table)
 print(f"{os.cpu_count()} cores; 4 checkpoints pruned in MLM training, 8 fine-tunings")
 print(table.to_string(index=False))
-print(f"medians of the ratios {table['ratio to 1 core'].median():.2f} and {table['ratio to all cores'].median():.2f}; "
-      f"results of 1 and 2 processes of one thread {'the same' if len(results) == 1 else 'NOT the same'}")
+print(
+    f"medians of the ratios {table['ratio to 1 core'].median():.2f} and {table['ratio to all cores'].median():.2f}; "
+    f"results of 1 and 2 processes of one thread {'the same' if len(results) == 1 else 'NOT the same'}"
+)

@@ -19,8 +19,14 @@ from transformers import BertConfig, BertTokenizer, Trainer, TrainerCallback, se
 from helpers import training
 from helpers.pruning import encoder_of, prunable_parameters
 
-SHAPES = {"tiny": dict(hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512),
-          "minilm": dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)}
+SHAPES = {
+    "tiny": dict(
+        hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512
+    ),
+    "minilm": dict(
+        hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
+    ),
+}
 BATCH, LENGTH, SPARSITY = 32, 64, 0.5
 
 
@@ -58,15 +64,28 @@ def step_seconds(variant, config, tokenizer, text, steps):
         if variant.endswith("torch.nn.utils.prune"):
             reparametrise(model)
         with tempfile.TemporaryDirectory() as folder:
-            training.train_mlm(model, tokenizer, text, steps=steps, batch_size=BATCH, learning_rate=1e-4, output_dir=folder, pruning=pruning,
-                               callbacks=[clock], bf16="bfloat16" in variant, **options)
+            training.train_mlm(
+                model,
+                tokenizer,
+                text,
+                steps=steps,
+                batch_size=BATCH,
+                learning_rate=1e-4,
+                output_dir=folder,
+                pruning=pruning,
+                callbacks=[clock],
+                bf16="bfloat16" in variant,
+                **options,
+            )
     finally:
         training.MLMTrainer = trainer_class
     return np.diff(clock.times)[1:], clock.losses[-1]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", nargs="+", default=list(SHAPES), choices=list(SHAPES))
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
@@ -76,17 +95,38 @@ if __name__ == "__main__":
     ids = np.random.default_rng(0).zipf(1.2, size=(options.steps * BATCH, LENGTH - 2)) % 30_517 + 5
     rows = [[2, *row, 3] for row in ids.tolist()]
     text = Dataset.from_dict({"input_ids": rows, "attention_mask": [[1] * LENGTH] * len(rows)})
-    variants = ["stock Trainer", "masked positions", "masked positions, pruned", "masked positions, torch.nn.utils.prune",
-                "masked positions, bfloat16", "masked positions, bfloat16, pruned"]
-    print(f"{torch.get_num_threads()} threads, batches of {BATCH} × {LENGTH} tokens, medians of {options.rounds} rounds of {options.steps} steps in turn")
+    variants = [
+        "stock Trainer",
+        "masked positions",
+        "masked positions, pruned",
+        "masked positions, torch.nn.utils.prune",
+        "masked positions, bfloat16",
+        "masked positions, bfloat16, pruned",
+    ]
+    print(
+        f"{torch.get_num_threads()} threads, batches of {BATCH} × {LENGTH} tokens, medians of {options.rounds} rounds of {options.steps} steps in turn"
+    )
     for name in options.model:
         config = BertConfig(vocab_size=30_522, **SHAPES[name])
         seconds, losses = {v: [] for v in variants}, {}
         for _ in range(options.rounds):
             for variant in variants:
-                times, losses[variant] = step_seconds(variant, config, tokenizer, text, options.steps)
+                times, losses[variant] = step_seconds(
+                    variant, config, tokenizer, text, options.steps
+                )
                 seconds[variant] += times.tolist()
-        table = pd.DataFrame({"seconds a step": {v: np.median(s) for v, s in seconds.items()}, "mean": {v: np.mean(s) for v, s in seconds.items()}, "last loss": losses})
-        table.insert(1, "tokens/s, stock = 1", table["seconds a step"].iloc[0] / table["seconds a step"])
-        table["step, without pruning = 1"] = table["mean"] / [table["mean"][v.removesuffix(", pruned").removesuffix(", torch.nn.utils.prune")] for v in variants]
+        table = pd.DataFrame(
+            {
+                "seconds a step": {v: np.median(s) for v, s in seconds.items()},
+                "mean": {v: np.mean(s) for v, s in seconds.items()},
+                "last loss": losses,
+            }
+        )
+        table.insert(
+            1, "tokens/s, stock = 1", table["seconds a step"].iloc[0] / table["seconds a step"]
+        )
+        table["step, without pruning = 1"] = table["mean"] / [
+            table["mean"][v.removesuffix(", pruned").removesuffix(", torch.nn.utils.prune")]
+            for v in variants
+        ]
         print(f"\n{name}\n{table.round(3).to_string()}", flush=True)

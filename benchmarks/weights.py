@@ -20,13 +20,23 @@ from transformers import TrainerCallback, set_seed
 from helpers import data, machine, profiles, pruning, tasks, training, weights
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-parser.add_argument("--out", default="weights", help="folder for weights.csv and weights.json; default: weights")
+parser.add_argument(
+    "--out", default="weights", help="folder for weights.csv and weights.json; default: weights"
+)
 parser.add_argument("--profile", default="tiny", choices=profiles.PROFILES)
 parser.add_argument("--model", help="a hub id or a folder; default: the profile's")
-parser.add_argument("--name", default="pocket BERT", help="of the model in the table; default: pocket BERT")
+parser.add_argument(
+    "--name", default="pocket BERT", help="of the model in the table; default: pocket BERT"
+)
 parser.add_argument("--tasks", nargs="+", help="default: the profile's")
 parser.add_argument("--learning-rate", type=float, help="default: the profile's first")
-parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=NUMBER", help="other numbers of the profile, such as epochs=3")
+parser.add_argument(
+    "--set",
+    nargs="+",
+    default=[],
+    metavar="FIELD=NUMBER",
+    help="other numbers of the profile, such as epochs=3",
+)
 options = parser.parse_args()
 
 changes = {name: int(value) for name, value in (text.split("=") for text in options.set)}
@@ -48,21 +58,44 @@ class Movement(TrainerCallback):
 
 began = time.perf_counter()
 rows = []
-for task, seed in tqdm([(task, seed) for task in options.tasks or profile.tasks for seed in profile.seeds]):
+for task, seed in tqdm(
+    [(task, seed) for task in options.tasks or profile.tasks for seed in profile.seeds]
+):
     set_seed(seed)
     before = training.load_classifier(profiles.locate(profile.model), tasks.LABELS[task])
     after, movement = copy.deepcopy(before), Movement(before)
     with tempfile.TemporaryDirectory() as folder:
-        training.fine_tune(after, tokenizer, data.load_task(profile, task)["train"], epochs=profile.epochs, batch_size=profile.batch,
-                           learning_rate=rate, seed=seed, output_dir=folder, callbacks=[movement], **dict(profile.fine_tuning))
-    note = lambda quantity, at, value: rows.append((options.name, task, seed, quantity, at, float(value)))
+        training.fine_tune(
+            after,
+            tokenizer,
+            data.load_task(profile, task)["train"],
+            epochs=profile.epochs,
+            batch_size=profile.batch,
+            learning_rate=rate,
+            seed=seed,
+            output_dir=folder,
+            callbacks=[movement],
+            **dict(profile.fine_tuning),
+        )
+    note = lambda quantity, at, value: rows.append(
+        (options.name, task, seed, quantity, at, float(value))
+    )
     for epoch, table in enumerate(movement.epochs, start=1):
         note("movement", epoch, weights.average_movement(table))
     note("largest_tenth", profile.epochs, weights.average_movement(table, "largest"))
     for sparsity in np.arange(0.1, 1, 0.1).round(1):
-        note("mask_difference", sparsity, pruning.mask_difference(pruning.magnitude_masks(before, sparsity), pruning.magnitude_masks(after, sparsity)))
+        note(
+            "mask_difference",
+            sparsity,
+            pruning.mask_difference(
+                pruning.magnitude_masks(before, sparsity), pruning.magnitude_masks(after, sparsity)
+            ),
+        )
 heads = weights.head_sparsity(before, pruning.magnitude_masks(before, 0.6)).sparsity
-rows += [(options.name, "all", 0, "least_pruned_head", 0.6, heads.min()), (options.name, "all", 0, "most_pruned_head", 0.6, heads.max())]
+rows += [
+    (options.name, "all", 0, "least_pruned_head", 0.6, heads.min()),
+    (options.name, "all", 0, "most_pruned_head", 0.6, heads.max()),
+]
 
 out = Path(options.out)
 out.mkdir(parents=True, exist_ok=True)
@@ -72,8 +105,19 @@ if (out / "weights.csv").is_file():
     table = pd.concat([earlier[earlier.model != options.name], table])
 table.round(6).to_csv(out / "weights.csv", index=False)
 note[options.name] = machine.provenance() | {
-    "command": "python benchmarks/weights.py " + " ".join(sys.argv[1:]), "wall_minutes": round((time.perf_counter() - began) / 60, 1),
-    "learning_rate": rate, "train_rows": profile.train_rows, "epochs": profile.epochs, "peak_memory_mb": machine.peak_memory_mb(),
+    "command": "python benchmarks/weights.py " + " ".join(sys.argv[1:]),
+    "wall_minutes": round((time.perf_counter() - began) / 60, 1),
+    "learning_rate": rate,
+    "train_rows": profile.train_rows,
+    "epochs": profile.epochs,
+    "peak_memory_mb": machine.peak_memory_mb(),
 }
 (out / "weights.json").write_text(json.dumps(note, indent=1) + "\n")
-print(table[table.model == options.name].groupby(["task", "quantity", "at"]).value.mean().unstack([0]).round(3).to_string())
+print(
+    table[table.model == options.name]
+    .groupby(["task", "quantity", "at"])
+    .value.mean()
+    .unstack([0])
+    .round(3)
+    .to_string()
+)

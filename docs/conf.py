@@ -36,7 +36,10 @@ suppress_warnings = ["bibtex.missing_field"]
 html_theme = "sphinx_book_theme"
 html_title = project
 # of all MathJax one file: it draws with paths and needs no fonts
-html_static_path = ["_static", str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js")]
+html_static_path = [
+    "_static",
+    str(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js"),
+]
 mathjax_path = "tex-svg.js"
 html_css_files = ["book.css"]
 html_additional_pages = {"index": "index.html"}
@@ -44,9 +47,18 @@ templates_path = ["_templates"]
 html_copy_source = True  # for the button that downloads a notebook
 html_sourcelink_suffix = ""
 html_context = {"default_mode": "auto"}
-html_theme_options = {"show_navbar_depth": 1, "show_toc_level": 2, "use_fullscreen_button": False, "use_issues_button": False, "navbar_persistent": []}
+html_theme_options = {
+    "show_navbar_depth": 1,
+    "show_toc_level": 2,
+    "use_fullscreen_button": False,
+    "use_issues_button": False,
+    "navbar_persistent": [],
+}
 
-DOCUMENTS = sorted((f"docs/{path.stem}" for path in DOCS.glob("*.md")), key=lambda name: ("bibliography" in name, name))
+DOCUMENTS = sorted(
+    (f"docs/{path.stem}" for path in DOCS.glob("*.md")),
+    key=lambda name: ("bibliography" in name, name),
+)
 DOCUMENTS += ["CONTRIBUTING"] if (DOCS.parent / "CONTRIBUTING.md").is_file() else []
 LINES = "\n".join(DOCUMENTS)
 CONTENTS = f"""
@@ -69,7 +81,12 @@ def _addresses():
     """The addresses that a text may cite a work by → the work's key in the bibliography."""
     fields = {"url": "", "doi": "https://doi.org/", "eprint": "https://arxiv.org/abs/"}
     works = parse_file(DOCS / "references.bib").entries
-    return {start + work.fields[field]: key for key, work in works.items() for field, start in fields.items() if field in work.fields}
+    return {
+        start + work.fields[field]: key
+        for key, work in works.items()
+        for field, start in fields.items()
+        if field in work.fields
+    }
 
 
 ADDRESSES = _addresses()
@@ -82,7 +99,9 @@ def cite(text):
         key = ADDRESSES.get(link[1].split("/tree/")[0])
         return f"{link[0]} {{cite:p}}`{key}`" if key else link[0]
 
-    text = re.sub(r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", text)  # badges: the words without the picture from the web
+    text = re.sub(
+        r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", text
+    )  # badges: the words without the picture from the web
     return re.sub(r"\]\((https?://[^)\s]+)\)", cited, text)
 
 
@@ -100,7 +119,12 @@ def prepare(app, docname, source):
         if cell.cell_type == "markdown":
             cell.source = cite(cell.source)
         else:  # what is printed below a figure describes it
-            cell.metadata["mystnb"] = {"image": {"alt": " ".join(printed(cell)[0]) or "A figure; the text around it says what it shows."}}
+            cell.metadata["mystnb"] = {
+                "image": {
+                    "alt": " ".join(printed(cell)[0])
+                    or "A figure; the text around it says what it shows."
+                }
+            }
     source[0] = nbformat.writes(notebook)
 
 

@@ -20,7 +20,10 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from still import VIEW, widget_state
 
-PREDICT, UNCOMMITTED = "<b>Predict first.</b>", " (You have not committed to a prediction above.)"  # as helpers.predictions puts it
+PREDICT, UNCOMMITTED = (
+    "<b>Predict first.</b>",
+    " (You have not committed to a prediction above.)",
+)  # as helpers.predictions puts it
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
@@ -75,7 +78,11 @@ def blocks(text):
     """The blocks of a Markdown text, folded ones left out: pairs of kind and source."""
     text = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
     lines = text.split("\n")
-    return [(token.type.removesuffix("_open"), "\n".join(lines[slice(*token.map)]).strip()) for token in MARKDOWN.parse(text) if token.level == 0 and token.map]
+    return [
+        (token.type.removesuffix("_open"), "\n".join(lines[slice(*token.map)]).strip())
+        for token in MARKDOWN.parse(text)
+        if token.level == 0 and token.map
+    ]
 
 
 def questions(cell, state):
@@ -94,25 +101,56 @@ def questions(cell, state):
     """
     asked = []
     for output in cell.get("outputs", []):
-        box = state.get(output.get("data", {}).get(VIEW, {}).get("model_id"), {"state": {}})["state"]
-        parts = [state[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])]
+        box = state.get(output.get("data", {}).get(VIEW, {}).get("model_id"), {"state": {}})[
+            "state"
+        ]
+        parts = [
+            state[child.removeprefix("IPY_MODEL_")]["state"] for child in box.get("children", [])
+        ]
         if parts and str(parts[0].get("value")).startswith(PREDICT):
-            asked.append((parts[0]["value"].removeprefix(PREDICT).strip(), parts[1].get("_options_labels", [])))
-    plain = re.sub(r"^\s*[%!].*", "", cell.source, flags=re.MULTILINE) if "predictions." in cell.source and not asked else ""
+            asked.append(
+                (
+                    parts[0]["value"].removeprefix(PREDICT).strip(),
+                    parts[1].get("_options_labels", []),
+                )
+            )
+    plain = (
+        re.sub(r"^\s*[%!].*", "", cell.source, flags=re.MULTILINE)
+        if "predictions." in cell.source and not asked
+        else ""
+    )
     for call in ast.walk(ast.parse(plain)):
         if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("predictions."):
-            words = [getattr(part, "value", "") for part in getattr(call.args[0], "values", [call.args[0]])]  # of a string or an f-string
+            words = [
+                getattr(part, "value", "")
+                for part in getattr(call.args[0], "values", [call.args[0]])
+            ]  # of a string or an f-string
             options = getattr(call.args[1], "elts", []) if len(call.args) > 1 else []
-            asked.append(("".join(word if isinstance(word, str) else "…" for word in words), [getattr(option, "value", "…") for option in options]))
+            asked.append(
+                (
+                    "".join(word if isinstance(word, str) else "…" for word in words),
+                    [getattr(option, "value", "…") for option in options],
+                )
+            )
     return asked
 
 
 def printed(cell):
     """What a cell printed: the last lines, as many as are read from a slide, and all of them."""
-    text = "".join("".join(output.text) for output in cell.get("outputs", []) if output.output_type == "stream" and output.name == "stdout")
+    text = "".join(
+        "".join(output.text)
+        for output in cell.get("outputs", [])
+        if output.output_type == "stream" and output.name == "stdout"
+    )
     lines = [line for line in text.replace(UNCOMMITTED, "").splitlines() if line]
-    read = [line for line in lines if not line.lstrip().startswith("python -m")]  # nobody reads out a command
-    return [line for number, line in enumerate(read, 1) if number == len(read) or sum(map(len, read[number - 1:])) <= LONGEST], lines
+    read = [
+        line for line in lines if not line.lstrip().startswith("python -m")
+    ]  # nobody reads out a command
+    return [
+        line
+        for number, line in enumerate(read, 1)
+        if number == len(read) or sum(map(len, read[number - 1 :])) <= LONGEST
+    ], lines
 
 
 def slides(notebook):
@@ -135,17 +173,33 @@ def slides(notebook):
                 made[-1].body.append(f"<pre><code>{html.escape(stub)}</code></pre>" if stub else "")
                 made[-1].kind = "exercise closed"  # what follows is not its text any more
             for question, options in questions(cell, state):
-                choices = "<ul>" + "".join(f"<li>{option}</li>" for option in options) + "</ul>" if options else ""
+                choices = (
+                    "<ul>" + "".join(f"<li>{option}</li>" for option in options) + "</ul>"
+                    if options
+                    else ""
+                )
                 made.append(Slide("Predict first", [f"<p>{question}</p>", choices], kind="think"))
             said, all_said = printed(cell)
             paragraphs = lambda lines: "".join(f"<p>{html.escape(line)}</p>" for line in lines)
             for output in cell.get("outputs", []):
-                picture, table = (output.get("data", {}).get(kind) for kind in ("image/png", "text/html"))
+                picture, table = (
+                    output.get("data", {}).get(kind) for kind in ("image/png", "text/html")
+                )
                 if picture:
-                    if not (made[-1].kind == "text" and made[-1].heading == section and len(made[-1].body) < 2 and len("".join(made[-1].body)) < LONGEST / 2):
-                        made.append(Slide(section))  # else it goes below the one short paragraph of its section
+                    if not (
+                        made[-1].kind == "text"
+                        and made[-1].heading == section
+                        and len(made[-1].body) < 2
+                        and len("".join(made[-1].body)) < LONGEST / 2
+                    ):
+                        made.append(
+                            Slide(section)
+                        )  # else it goes below the one short paragraph of its section
                     made[-1].kind = "figure"
-                    made[-1].body += [f'<img class="r-stretch" src="data:image/png;base64,{picture.strip()}" alt="{html.escape(" ".join(said))}">', f'<div class="said">{paragraphs(said)}</div>']
+                    made[-1].body += [
+                        f'<img class="r-stretch" src="data:image/png;base64,{picture.strip()}" alt="{html.escape(" ".join(said))}">',
+                        f'<div class="said">{paragraphs(said)}</div>',
+                    ]
                     made[-1].notes.append(paragraphs(all_said) if all_said != said else "")
                 elif table and re.search("scoreboard|What we found", section):
                     made.append(Slide(section, [f'<div class="table">{table}</div>'], kind="found"))
@@ -156,21 +210,38 @@ def slides(notebook):
                 section, lead = source.lstrip("# "), ""
                 made.append(Slide(section, kind="title" if source.startswith("# ") else "text"))
             elif source.startswith("**Think first.**"):
-                made.append(Slide("Think first", [render(source.removeprefix("**Think first.**"))], kind="think"))
+                made.append(
+                    Slide(
+                        "Think first",
+                        [render(source.removeprefix("**Think first.**"))],
+                        kind="think",
+                    )
+                )
             elif source.startswith(("**References.**", "**Next:**", "[![")):  # the last are badges
                 continue
             elif source.startswith("*Difficulty"):
                 if made[-1].kind != "text" or made[-1].body:
-                    made.append(Slide(re.sub(r"^(\d+ )?(Your turn: )?", "Your turn: ", section, count=1)))
+                    made.append(
+                        Slide(re.sub(r"^(\d+ )?(Your turn: )?", "Your turn: ", section, count=1))
+                    )
                 made[-1].kind = "exercise"
                 made[-1].body.append(rendered)
-            elif kind == "paragraph" and (made[-1].body or len(source) > LONGEST) and made[-1].kind != "exercise":
+            elif (
+                kind == "paragraph"
+                and (made[-1].body or len(source) > LONGEST)
+                and made[-1].kind != "exercise"
+            ):
                 made[-1].notes.append(rendered)
                 lead = rendered if source.endswith(":") else ""
             elif kind == "paragraph" or kind == "fence" and made[-1].kind == "text":
                 made[-1].body.append(rendered)
                 lead = ""
-            elif made[-1].kind in ("figure", "think", "found", "exercise closed"):  # a list or a table that belongs to neither
+            elif made[-1].kind in (
+                "figure",
+                "think",
+                "found",
+                "exercise closed",
+            ):  # a list or a table that belongs to neither
                 made.append(Slide(section, [lead, rendered]))
             elif kind != "table" or made[-1].kind != "title":
                 made[-1].body += [lead if lead in made[-1].notes else "", rendered]
@@ -186,14 +257,27 @@ def write(notebooks, out):
     out : Path
     """
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(Path(find_spec("sphinx_revealjs").origin).parent / "_static/revealjs", out / "reveal", dirs_exist_ok=True)
-    shutil.copy(Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js", out)
+    shutil.copytree(
+        Path(find_spec("sphinx_revealjs").origin).parent / "_static/revealjs",
+        out / "reveal",
+        dirs_exist_ok=True,
+    )
+    shutil.copy(
+        Path(find_spec("sphinx-mathjax-offline").origin).parent / "static/mathjax/tex-svg.js", out
+    )
     shutil.copy(Path(__file__).parent / "_static/slides.css", out)
     items = []
     for path in notebooks:
         made = slides(nbformat.read(path, as_version=4))
-        (out / f"{path.stem}.html").write_text(PAGE.format(title=html.escape(made[0].heading), slides="\n".join(slide.html() for slide in made)), encoding="utf-8")
-        items.append(f'<li><a href="{path.stem}.html">{html.escape(made[0].heading)}</a>, {len(made)} slides</li>')
+        (out / f"{path.stem}.html").write_text(
+            PAGE.format(
+                title=html.escape(made[0].heading), slides="\n".join(slide.html() for slide in made)
+            ),
+            encoding="utf-8",
+        )
+        items.append(
+            f'<li><a href="{path.stem}.html">{html.escape(made[0].heading)}</a>, {len(made)} slides</li>'
+        )
     (out / "index.html").write_text(INDEX.format(items="".join(items)), encoding="utf-8")
 
 

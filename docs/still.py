@@ -2,7 +2,10 @@
 
 import html
 
-VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
+VIEW, STATE = (
+    "application/vnd.jupyter.widget-view+json",
+    "application/vnd.jupyter.widget-state+json",
+)
 RICH = ("text/html", "image/png", "image/svg+xml", "text/markdown")
 
 
@@ -33,8 +36,14 @@ def still(notebook):
             view = output.get("data", {}).pop(VIEW, None)
             if view and not any(kind in output.data for kind in RICH):
                 shown = _shown(view["model_id"], state)
-                output.data = {"text/html": f'<div class="still">{shown}<p class="still-note">A widget: it answers in Jupyter, '
-                                            "here it is a picture.</p></div>"} if shown else {}
+                output.data = (
+                    {
+                        "text/html": f'<div class="still">{shown}<p class="still-note">A widget: it answers in Jupyter, '
+                        "here it is a picture.</p></div>"
+                    }
+                    if shown
+                    else {}
+                )
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
     return notebook
@@ -45,9 +54,15 @@ def _shown(model, state):
     model = model.removeprefix("IPY_MODEL_")
     if model not in state:
         return ""
-    kind, values, buffers = state[model]["model_name"], state[model]["state"], state[model].get("buffers", [])
+    kind, values, buffers = (
+        state[model]["model_name"],
+        state[model]["state"],
+        state[model].get("buffers", []),
+    )
     children = values.get("children", [])
-    if any("Progress" in state[child.removeprefix("IPY_MODEL_")]["model_name"] for child in children):
+    if any(
+        "Progress" in state[child.removeprefix("IPY_MODEL_")]["model_name"] for child in children
+    ):
         return ""
     if children:
         return "".join(_shown(child, state) for child in children)
@@ -55,11 +70,17 @@ def _shown(model, state):
         return f"<div>{values['value']}</div>" if values.get("value") else ""
     if kind == "ImageModel":
         picture = next((buffer["data"] for buffer in buffers if buffer["path"] == ["value"]), None)
-        return f'<img src="data:image/{values.get("format", "png")};base64,{picture.strip()}" alt="the figure of the widget">' if picture else ""
+        return (
+            f'<img src="data:image/{values.get("format", "png")};base64,{picture.strip()}" alt="the figure of the widget">'
+            if picture
+            else ""
+        )
     if kind == "ButtonModel" or "description" not in values:
         return ""
     labels = values.get("_options_labels")
-    if labels and values.get("index") is None:  # a choice that nobody has made yet: all there is to choose from
+    if (
+        labels and values.get("index") is None
+    ):  # a choice that nobody has made yet: all there is to choose from
         return "<ul>" + "".join(f"<li>{html.escape(label)}</li>" for label in labels) + "</ul>"
     if labels:
         chosen = values["index"] if isinstance(values["index"], list) else [values["index"]]

@@ -37,8 +37,16 @@ def exercises(notebook):
                     section = re.sub(r"^#+ (\d+ )?(Your turn: )?", "", source)
                 marks = re.match(r"\*Difficulty ([●○]+) · importance ([●○]+) · (.+)\*$", source)
                 if marks:
-                    found.append({"title": section[:1].upper() + section[1:], "difficulty": marks[1], "importance": marks[2], "minutes": marks[3],
-                                  "name": "", "folded": "<details>" in cell.source})
+                    found.append(
+                        {
+                            "title": section[:1].upper() + section[1:],
+                            "difficulty": marks[1],
+                            "importance": marks[2],
+                            "minutes": marks[3],
+                            "name": "",
+                            "folded": "<details>" in cell.source,
+                        }
+                    )
         elif name := re.search(r"^\w+ = exercises\.check\((\w+)\)", cell.source, re.MULTILINE):
             found[-1]["name"] = name[1]
     return found
@@ -46,7 +54,10 @@ def exercises(notebook):
 
 def timing(notebook):
     """What the head of a notebook says of reading, of the cells' minutes and of the memory: three texts."""
-    return re.search(r"\*\*Time and memory\*\* \| (.+); the cells take ([\d.]+) minutes and ([\d.]+ GB)", notebook.cells[0].source).groups()
+    return re.search(
+        r"\*\*Time and memory\*\* \| (.+); the cells take ([\d.]+) minutes and ([\d.]+ GB)",
+        notebook.cells[0].source,
+    ).groups()
 
 
 def title(notebook):
@@ -55,20 +66,36 @@ def title(notebook):
 
 def overview(notebooks):
     """A table in Markdown: what each notebook takes."""
-    rows = ["| notebook | reading and thinking | cells (minutes) | memory | exercises |", "|---|---|---|---|---|"]
+    rows = [
+        "| notebook | reading and thinking | cells (minutes) | memory | exercises |",
+        "|---|---|---|---|---|",
+    ]
     for path, notebook in notebooks.items():
         reading, minutes, memory = timing(notebook)
-        rows.append(f"| [{title(notebook)}](../notebooks/{path.name}) | {re.sub(' to read(, think and write| and think)', '', reading)} | {minutes} | {memory} | {len(exercises(notebook))} |")
+        rows.append(
+            f"| [{title(notebook)}](../notebooks/{path.name}) | {re.sub(' to read(, think and write| and think)', '', reading)} | {minutes} | {memory} | {len(exercises(notebook))} |"
+        )
     return "\n".join(rows)
 
 
 def exercise_table(notebooks):
     """A table in Markdown: every exercise, and where its solution is."""
-    rows = ["| | exercise | difficulty | importance | time | solution |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| | exercise | difficulty | importance | time | solution |",
+        "|---|---|---|---|---|---|",
+    ]
     for path, notebook in notebooks.items():
         for one in exercises(notebook):
-            module = f"[`{one['name']}`](../src/helpers/exercises/{path.stem[3:]}.py)" if one["name"] else "folded in the notebook" if one["folded"] else "open"
-            rows.append(f"| {path.stem[:2]} | {one['title']} | {one['difficulty']} | {one['importance']} | {one['minutes']} | {module} |")
+            module = (
+                f"[`{one['name']}`](../src/helpers/exercises/{path.stem[3:]}.py)"
+                if one["name"]
+                else "folded in the notebook"
+                if one["folded"]
+                else "open"
+            )
+            rows.append(
+                f"| {path.stem[:2]} | {one['title']} | {one['difficulty']} | {one['importance']} | {one['minutes']} | {module} |"
+            )
     return "\n".join(rows)
 
 
@@ -83,24 +110,47 @@ def answers(notebooks):
         asked = []  # each with the variable of its prediction, whether its figure has come, and its answer
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                asked += [[source.removeprefix("**Think first.** "), "", False, ""] for _, source in blocks(cell.source) if source.startswith("**Think first.**")]
+                asked += [
+                    [source.removeprefix("**Think first.** "), "", False, ""]
+                    for _, source in blocks(cell.source)
+                    if source.startswith("**Think first.**")
+                ]
                 continue
             variable = re.match(r"(\w+) = predictions\.", cell.source)
-            asked += [[question, variable[1] if variable else "", False, ""] for question, _ in questions(cell, widget_state(notebook))]
+            asked += [
+                [question, variable[1] if variable else "", False, ""]
+                for question, _ in questions(cell, widget_state(notebook))
+            ]
             said = _said(cell)
             for one in asked:
                 _, name, _, answer = one
-                one[2] |= f"{name}.against(" in cell.source if name else any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+                one[2] |= (
+                    f"{name}.against(" in cell.source
+                    if name
+                    else any(
+                        "image/png" in output.get("data", {}) for output in cell.get("outputs", [])
+                    )
+                )
                 if one[2] and not answer:
                     one[3] = said
         if asked:
-            text += [f"### {title(notebook)}", "\n".join(f"- **{' '.join(question.split())}** {answer or '(not run yet)'}" for question, _, _, answer in asked)]
+            text += [
+                f"### {title(notebook)}",
+                "\n".join(
+                    f"- **{' '.join(question.split())}** {answer or '(not run yet)'}"
+                    for question, _, _, answer in asked
+                ),
+            ]
     return "\n\n".join(text)
 
 
 def _said(cell):
     """What a cell printed, without commands, notes on data, and the reports of exercises, as one line of Markdown."""
-    lines = [line for line in printed(cell)[1] if not re.match(r"[○✔✘]|\s*python -m|Reference results|Shipped figures|  ", line)]
+    lines = [
+        line
+        for line in printed(cell)[1]
+        if not re.match(r"[○✔✘]|\s*python -m|Reference results|Shipped figures|  ", line)
+    ]
     return re.sub(r"([*_\[\]$<])", r"\\\1", " ".join(lines))
 
 
@@ -108,7 +158,12 @@ def with_tables(document, notebooks):
     """The document with what stands between the marks made anew."""
     for name, make in (("overview", overview), ("exercises", exercise_table)):
         begin, end = BEGIN.format(name), END.format(name)
-        document = re.sub(f"{begin}.*?{end}", lambda _: f"{begin}\n{make(notebooks)}\n{end}", document, flags=re.DOTALL)
+        document = re.sub(
+            f"{begin}.*?{end}",
+            lambda _: f"{begin}\n{make(notebooks)}\n{end}",
+            document,
+            flags=re.DOTALL,
+        )
     return document
 
 
@@ -120,4 +175,6 @@ def read():
 if __name__ == "__main__":
     page = DOCS / "teaching.md"
     page.write_text(with_tables(page.read_text(encoding="utf-8"), read()), encoding="utf-8")
-    print(answers(read()) if "--answers" in sys.argv else f"the tables in {page.name} are up to date")
+    print(
+        answers(read()) if "--answers" in sys.argv else f"the tables in {page.name} are up to date"
+    )

@@ -12,9 +12,13 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 for name in ("PRUNING_PROFILE", "HUB_MIRROR"):
     os.environ.pop(name, None)
-if importlib.util.find_spec("helpers") is None:  # not installed: take it from the checkout, in subprocesses too
+if (
+    importlib.util.find_spec("helpers") is None
+):  # not installed: take it from the checkout, in subprocesses too
     sys.path.insert(0, str(ROOT / "src"))
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
 
 
 @pytest.fixture
@@ -23,8 +27,14 @@ def tiny_config():
     from transformers import BertConfig
 
     def config(**changes):
-        values = dict(vocab_size=60, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-                      max_position_embeddings=32)
+        values = dict(
+            vocab_size=60,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=32,
+        )
         return BertConfig(**(values | changes))
 
     return config
@@ -55,10 +65,17 @@ def pocket_checkpoint(tmp_path_factory):
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pocket.world().vocabulary]
     tokenizer = BertTokenizer(vocab={word: i for i, word in enumerate(words)})
     torch.manual_seed(0)
-    model = BertForPreTraining(BertConfig(
-        vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=40, initializer_range=0.3,
-    ))
+    model = BertForPreTraining(
+        BertConfig(
+            vocab_size=len(words),
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=40,
+            initializer_range=0.3,
+        )
+    )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -69,7 +86,24 @@ def micro(pocket_checkpoint):
     """The tiny profile cut down to seconds."""
     from helpers import profiles
 
-    return profiles.get("tiny").replace(seeds=(0,), sparsities=(0.5,), pretraining={"model": str(pocket_checkpoint), "steps": 4, "ramp_steps": 2, "batch": 16, "text_rows": 200}, fine_tuning={"train_rows": 32, "dev_rows": 32, "epochs": 1, "deletion_epochs": ((0, 1),), "before_after_epochs": ((0, (1, 1)),)})
+    return profiles.get("tiny").replace(
+        seeds=(0,),
+        sparsities=(0.5,),
+        pretraining={
+            "model": str(pocket_checkpoint),
+            "steps": 4,
+            "ramp_steps": 2,
+            "batch": 16,
+            "text_rows": 200,
+        },
+        fine_tuning={
+            "train_rows": 32,
+            "dev_rows": 32,
+            "epochs": 1,
+            "deletion_epochs": ((0, 1),),
+            "before_after_epochs": ((0, (1, 1)),),
+        },
+    )
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,11 @@ def code_cells(name):
 
 def prose(notebook):
     """The texts of a notebook, without the code in them."""
-    return [re.sub(r"^```.*?^```", "", cell.source, flags=re.DOTALL | re.MULTILINE) for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [
+        re.sub(r"^```.*?^```", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+        for cell in notebook.cells
+        if cell.cell_type == "markdown"
+    ]
 
 
 def stated_gigabytes(name):

@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from tools.notebooks import peak_megabytes
 
 
@@ -13,4 +14,6 @@ def pytest_configure():
 
 @pytest.hookimpl(tryfirst=True)  # the kernel stops with the last cell
 def pytest_runtest_teardown(item):
-    item.user_properties.append(("peak_megabytes", peak_megabytes(item.parent.kernel.km.provisioner.pid)))
+    item.user_properties.append(
+        ("peak_megabytes", peak_megabytes(item.parent.kernel.km.provisioner.pid))
+    )

@@ -22,8 +22,16 @@ from helpers.lesson import predictions
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PACKAGES = ("myst_nb", "sphinx_book_theme", "sphinxcontrib.bibtex", "sphinx-mathjax-offline", "sphinx_revealjs")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PACKAGES = (
+    "myst_nb",
+    "sphinx_book_theme",
+    "sphinxcontrib.bibtex",
+    "sphinx-mathjax-offline",
+    "sphinx_revealjs",
+)
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 def absent(package):
@@ -33,8 +41,13 @@ def absent(package):
         return True
 
 
-needs_extra = pytest.mark.skipif(any(map(absent, PACKAGES)), reason="the book's packages are not here; pip install -e .[book]")
-needs_browser = pytest.mark.skipif(CHROMIUM is None or absent("playwright"), reason="no Chromium or no Playwright; see test_browser.py")
+needs_extra = pytest.mark.skipif(
+    any(map(absent, PACKAGES)), reason="the book's packages are not here; pip install -e .[book]"
+)
+needs_browser = pytest.mark.skipif(
+    CHROMIUM is None or absent("playwright"),
+    reason="no Chromium or no Playwright; see test_browser.py",
+)
 
 
 class Page(HTMLParser):
@@ -51,7 +64,11 @@ class Page(HTMLParser):
         self.ids |= {attributes[key] for key in ("id", "name") if attributes.get(key)}
         if tag == "a" and attributes.get("href"):
             self.links.append(attributes["href"])
-        if attributes.get("src") or tag == "link" and attributes.get("rel") in ("stylesheet", "preload", "icon"):
+        if (
+            attributes.get("src")
+            or tag == "link"
+            and attributes.get("rel") in ("stylesheet", "preload", "icon")
+        ):
             self.loads.append(attributes.get("src") or attributes["href"])
 
 
@@ -64,35 +81,101 @@ def markdown(path):
     """The Markdown of a notebook or a document."""
     if path.suffix == ".md":
         return path.read_text(encoding="utf-8")
-    return "\n\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown")
+    return "\n\n".join(
+        cell.source
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown"
+    )
 
 
 def executed():
     """A small notebook with one output of each kind that matters."""
     new = nbformat.v4
     state = {
-        "box": {"model_name": "VBoxModel", "state": {"children": ["IPY_MODEL_slider", "IPY_MODEL_choice", "IPY_MODEL_picture", "IPY_MODEL_words", "IPY_MODEL_bar"]}},
-        "slider": {"model_name": "SelectionSliderModel", "state": {"description": "sparsity", "index": 1, "_options_labels": ["0%", "50%"]}},
-        "choice": {"model_name": "RadioButtonsModel", "state": {"description": "prediction", "index": None, "_options_labels": ["better & faster", "worse"]}},
-        "picture": {"model_name": "ImageModel", "state": {"format": "png"}, "buffers": [{"path": ["value"], "data": "cGljdHVyZQ==", "encoding": "base64"}]},
+        "box": {
+            "model_name": "VBoxModel",
+            "state": {
+                "children": [
+                    "IPY_MODEL_slider",
+                    "IPY_MODEL_choice",
+                    "IPY_MODEL_picture",
+                    "IPY_MODEL_words",
+                    "IPY_MODEL_bar",
+                ]
+            },
+        },
+        "slider": {
+            "model_name": "SelectionSliderModel",
+            "state": {"description": "sparsity", "index": 1, "_options_labels": ["0%", "50%"]},
+        },
+        "choice": {
+            "model_name": "RadioButtonsModel",
+            "state": {
+                "description": "prediction",
+                "index": None,
+                "_options_labels": ["better & faster", "worse"],
+            },
+        },
+        "picture": {
+            "model_name": "ImageModel",
+            "state": {"format": "png"},
+            "buffers": [{"path": ["value"], "data": "cGljdHVyZQ==", "encoding": "base64"}],
+        },
         "words": {"model_name": "HTMLModel", "state": {"value": "<b>half</b> is kept"}},
         "bar": {"model_name": "HBoxModel", "state": {"children": ["IPY_MODEL_progress"]}},
         "progress": {"model_name": "FloatProgressModel", "state": {"description": "running"}},
     }
-    view = lambda model, **more: new.new_output("display_data", {"application/vnd.jupyter.widget-view+json": {"model_id": model}, "text/plain": "VBox()", **more})
+    view = lambda model, **more: new.new_output(
+        "display_data",
+        {
+            "application/vnd.jupyter.widget-view+json": {"model_id": model},
+            "text/plain": "VBox()",
+            **more,
+        },
+    )
     figure = new.new_output("display_data", {"image/png": "ZmlndXJl", "text/plain": "<Figure>"})
     guess = predictions.number("?")
-    lines = ["python -m helpers.lab --all", "a" * 390, "b" * 20, f"the sentence below the figure. {guess.against(3)}"]
-    cells = [
-        new.new_markdown_cell("# 10 · A title\n\n**Question.** Why?\n\n| | |\n|---|---|\n| **You will** | see |\n\n## 1 A section\n\nOne short paragraph.\n\nAnother, for the speaker."),
-        new.new_code_cell('guess = predictions.choice("Which one is best?", ["gradual", "one shot"])\nguess', outputs=[view("box")]),
-        new.new_code_cell("plt.show()", outputs=[figure, new.new_output("stream", name="stdout", text="\n".join(lines))]),
-        new.new_markdown_cell("**Think first.** How many of $s^2$?\n\n### Your turn\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\nFirst paragraph.\n\nSecond paragraph:\n\n$$a_b$$"),
-        new.new_code_cell("def half(x):\n    ...  # your code here\n\n\nhalf = exercises.check(half)", outputs=[view("bar"), view("box", **{"text/html": "<i>richer</i>"})]),
-        new.new_markdown_cell("<details><summary>Solution</summary>\n\nsecret\n\n</details>\n\n**References.** None.\n\n## What we found, beside what the paper says"),
-        new.new_code_cell("table", outputs=[new.new_output("execute_result", {"text/html": "<table><tr><td>verdict</td></tr></table>"})]),
+    lines = [
+        "python -m helpers.lab --all",
+        "a" * 390,
+        "b" * 20,
+        f"the sentence below the figure. {guess.against(3)}",
     ]
-    return new.new_notebook(cells=cells, metadata={"widgets": {"application/vnd.jupyter.widget-state+json": {"state": state}}})
+    cells = [
+        new.new_markdown_cell(
+            "# 10 · A title\n\n**Question.** Why?\n\n| | |\n|---|---|\n| **You will** | see |\n\n## 1 A section\n\nOne short paragraph.\n\nAnother, for the speaker."
+        ),
+        new.new_code_cell(
+            'guess = predictions.choice("Which one is best?", ["gradual", "one shot"])\nguess',
+            outputs=[view("box")],
+        ),
+        new.new_code_cell(
+            "plt.show()",
+            outputs=[figure, new.new_output("stream", name="stdout", text="\n".join(lines))],
+        ),
+        new.new_markdown_cell(
+            "**Think first.** How many of $s^2$?\n\n### Your turn\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\nFirst paragraph.\n\nSecond paragraph:\n\n$$a_b$$"
+        ),
+        new.new_code_cell(
+            "def half(x):\n    ...  # your code here\n\n\nhalf = exercises.check(half)",
+            outputs=[view("bar"), view("box", **{"text/html": "<i>richer</i>"})],
+        ),
+        new.new_markdown_cell(
+            "<details><summary>Solution</summary>\n\nsecret\n\n</details>\n\n**References.** None.\n\n## What we found, beside what the paper says"
+        ),
+        new.new_code_cell(
+            "table",
+            outputs=[
+                new.new_output(
+                    "execute_result", {"text/html": "<table><tr><td>verdict</td></tr></table>"}
+                )
+            ],
+        ),
+    ]
+    return new.new_notebook(
+        cells=cells,
+        metadata={"widgets": {"application/vnd.jupyter.widget-state+json": {"state": state}}},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -107,9 +190,31 @@ def docs(request):
 def book(tmp_path_factory):
     """The pages of the book, built as `make book` does: any warning is an error, and each reference must be known."""
     folder = tmp_path_factory.mktemp("book") / "html"
-    done = subprocess.run([sys.executable, "-m", "sphinx", "-E", "-q", "-n", "-W", "--keep-going", "-c", "docs", ".", folder], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-E",
+            "-q",
+            "-n",
+            "-W",
+            "--keep-going",
+            "-c",
+            "docs",
+            ".",
+            folder,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    return {path.relative_to(folder).as_posix(): Page(path) for path in folder.rglob("*.html") if "_static" not in path.parts}
+    return {
+        path.relative_to(folder).as_posix(): Page(path)
+        for path in folder.rglob("*.html")
+        if "_static" not in path.parts
+    }
 
 
 @pytest.fixture(scope="module")
@@ -131,16 +236,29 @@ def dead(pages):
             parts = urlsplit(link)
             if parts.scheme:
                 continue
-            target = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path.resolve()
-            if not target.exists() or parts.fragment and unquote(parts.fragment) not in ids.get(target, {unquote(parts.fragment)}):
+            target = (
+                (page.path.parent / unquote(parts.path)).resolve()
+                if parts.path
+                else page.path.resolve()
+            )
+            if (
+                not target.exists()
+                or parts.fragment
+                and unquote(parts.fragment) not in ids.get(target, {unquote(parts.fragment)})
+            ):
                 yield f"{page.path.name}: {link}"
 
 
 @needs_extra
 def test_each_notebook_and_document_is_a_page(book):
-    wanted = {f"{path.relative_to(ROOT).with_suffix('').as_posix()}.html" for path in [*NOTEBOOKS, *TEXTS]}
+    wanted = {
+        f"{path.relative_to(ROOT).with_suffix('').as_posix()}.html" for path in [*NOTEBOOKS, *TEXTS]
+    }
     assert wanted | {"index.html", "search.html"} <= set(book)
-    assert set(book["notebooks/01_magnitude_pruning.html"].links) >= {"00_start_here.html", "02_pruning_while_training.html"}
+    assert set(book["notebooks/01_magnitude_pruning.html"].links) >= {
+        "00_start_here.html",
+        "02_pruning_while_training.html",
+    }
     assert "../docs/scaling.html" in book["notebooks/09_your_own_experiment.html"].links
 
 
@@ -155,11 +273,18 @@ def test_no_link_is_broken(book, decks):
 def test_nothing_is_loaded_from_the_web(book, decks):
     for page in [*book.values(), *decks.values()]:
         assert page.loads or page.path.name == "index.html"
-        assert not [load for load in page.loads if urlsplit(load).scheme not in ("", "data")], page.path
-    styles = [*next(iter(decks.values())).path.parent.rglob("white-contrast.css"), *book["README.html"].path.parent.rglob("*.css")]
+        assert not [load for load in page.loads if urlsplit(load).scheme not in ("", "data")], (
+            page.path
+        )
+    styles = [
+        *next(iter(decks.values())).path.parent.rglob("white-contrast.css"),
+        *book["README.html"].path.parent.rglob("*.css"),
+    ]
     assert len(styles) > 3
     for style in styles:
-        assert not re.findall(r"(?:@import|url\()\s*[\"'(]*(?:https?:)?//[^)\s]+", style.read_text(encoding="utf-8")), style
+        assert not re.findall(
+            r"(?:@import|url\()\s*[\"'(]*(?:https?:)?//[^)\s]+", style.read_text(encoding="utf-8")
+        ), style
 
 
 @needs_extra
@@ -168,13 +293,23 @@ def test_the_book_holds_all_of_a_notebook(book, path):
     page, text = book[f"notebooks/{path.stem}.html"], markdown(path)
     assert page.tags.count("details") == text.count("<details>")
     html = page.path.read_text(encoding="utf-8")
-    assert html.count('class="math notranslate nohighlight"') == len(re.findall(r"\$\$.+?\$\$|(?<!\$)\$[^$\n]+\$", text, re.DOTALL))
-    pictures = [output for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    assert html.count('class="math notranslate nohighlight"') == len(
+        re.findall(r"\$\$.+?\$\$|(?<!\$)\$[^$\n]+\$", text, re.DOTALL)
+    )
+    pictures = [
+        output
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
     shown = [load for load in page.loads if "_images/" in load]
     assert len(shown) >= len({output.data["image/png"] for output in pictures})
     assert "widget-view" not in html and 'alt="../_images' not in html
     for identifier in set(re.findall(r"\]\(https://arxiv\.org/abs/([\d.]+)\)", text)):
-        assert re.search(rf'abs/{re.escape(identifier)}"[^\[]*\[<a class="reference internal" href="\.\./docs/bibliography\.html#', html), identifier
+        assert re.search(
+            rf'abs/{re.escape(identifier)}"[^\[]*\[<a class="reference internal" href="\.\./docs/bibliography\.html#',
+            html,
+        ), identifier
 
 
 @needs_extra
@@ -185,10 +320,17 @@ def test_widgets_become_what_they_showed(docs):
     assert "widgets" not in notebook.metadata
     first, second = notebook.cells[1].outputs, notebook.cells[4].outputs
     shown = first[0].data["text/html"]
-    for part in ("sparsity: <b>50%</b>", "<li>better &amp; faster</li>", "data:image/png;base64,cGljdHVyZQ==", "<b>half</b> is kept"):
+    for part in (
+        "sparsity: <b>50%</b>",
+        "<li>better &amp; faster</li>",
+        "data:image/png;base64,cGljdHVyZQ==",
+        "<b>half</b> is kept",
+    ):
         assert part in shown
     assert "running" not in shown and "text/plain" not in first[0].data
-    assert [dict(output.data) for output in second] == [{"text/plain": "VBox()", "text/html": "<i>richer</i>"}]  # the bar is gone
+    assert [dict(output.data) for output in second] == [
+        {"text/plain": "VBox()", "text/html": "<i>richer</i>"}
+    ]  # the bar is gone
     nbformat.validate(notebook)
 
 
@@ -198,16 +340,36 @@ def test_slides_follow_from_the_notebook_by_the_rule(docs):
 
     made = slides(executed())
     assert [(slide.kind, slide.heading) for slide in made] == [
-        ("title", "10 · A title"), ("text", "1 A section"), ("think", "Predict first"), ("figure", "1 A section"), ("think", "Think first"),
-        ("exercise closed", "Your turn"), ("found", "What we found, beside what the paper says")]
-    title, section, predict, figure, think, exercise, found = ("".join(slide.body) for slide in made)
+        ("title", "10 · A title"),
+        ("text", "1 A section"),
+        ("think", "Predict first"),
+        ("figure", "1 A section"),
+        ("think", "Think first"),
+        ("exercise closed", "Your turn"),
+        ("found", "What we found, beside what the paper says"),
+    ]
+    title, section, predict, figure, think, exercise, found = (
+        "".join(slide.body) for slide in made
+    )
     assert "Why?" in title and "You will" not in title
-    assert "short paragraph" in section and "speaker" not in section and "speaker" in "".join(made[1].notes)
+    assert (
+        "short paragraph" in section
+        and "speaker" not in section
+        and "speaker" in "".join(made[1].notes)
+    )
     assert "Which one is best?" in predict and "<li>one shot</li>" in predict
-    assert "base64,ZmlndXJl" in figure and "the sentence below" in figure and "aaa" not in figure and "helpers.lab" not in figure and "committed" not in figure
+    assert (
+        "base64,ZmlndXJl" in figure
+        and "the sentence below" in figure
+        and "aaa" not in figure
+        and "helpers.lab" not in figure
+        and "committed" not in figure
+    )
     assert "aaa" in "".join(made[3].notes) and "helpers.lab" in "".join(made[3].notes)
     assert r"\(s^2\)" in think
-    assert all(part in exercise for part in ("Difficulty", "First", "Second", r"\[a_b\]", "def half"))
+    assert all(
+        part in exercise for part in ("Difficulty", "First", "Second", r"\[a_b\]", "def half")
+    )
     assert "verdict" in found
     assert "secret" not in "".join(slide.html() for slide in made)
 
@@ -217,10 +379,19 @@ def test_questions_are_taken_as_they_were_shown(docs):
     from slides import PREDICT, questions
 
     assert predictions.choice("which?", ["this"]).children[0].value == f"{PREDICT} which?"
-    cell = nbformat.v4.new_code_cell('guess = predictions.choice(f"At {s}%: which?", OPTIONS)', outputs=[nbformat.v4.new_output(
-        "execute_result", {"application/vnd.jupyter.widget-view+json": {"model_id": "box"}})])
-    state = {"box": {"state": {"children": ["IPY_MODEL_text", "IPY_MODEL_choice"]}}, "text": {"state": {"value": "<b>Predict first.</b> At 60%: which?"}},
-             "choice": {"state": {"_options_labels": ["this", "that"]}}}
+    cell = nbformat.v4.new_code_cell(
+        'guess = predictions.choice(f"At {s}%: which?", OPTIONS)',
+        outputs=[
+            nbformat.v4.new_output(
+                "execute_result", {"application/vnd.jupyter.widget-view+json": {"model_id": "box"}}
+            )
+        ],
+    )
+    state = {
+        "box": {"state": {"children": ["IPY_MODEL_text", "IPY_MODEL_choice"]}},
+        "text": {"state": {"value": "<b>Predict first.</b> At 60%: which?"}},
+        "choice": {"state": {"_options_labels": ["this", "that"]}},
+    }
     assert questions(cell, state) == [("At 60%: which?", ["this", "that"])]
     assert questions(cell, {}) == [("At …%: which?", [])]  # not run, or saved without its widgets
 
@@ -228,9 +399,18 @@ def test_questions_are_taken_as_they_were_shown(docs):
 @needs_extra
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_each_figure_of_a_notebook_is_on_a_slide(decks, path):
-    pictures = [output.data["image/png"].strip() for cell in nbformat.read(path, as_version=4).cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    pictures = [
+        output.data["image/png"].strip()
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    ]
     page = decks[f"{path.stem}.html"]
-    assert [load.removeprefix("data:image/png;base64,") for load in page.loads if load.startswith("data:")] == pictures
+    assert [
+        load.removeprefix("data:image/png;base64,")
+        for load in page.loads
+        if load.startswith("data:")
+    ] == pictures
     assert page.tags.count("section") > 4
 
 
@@ -246,11 +426,20 @@ def test_in_a_browser_without_the_web(book, decks):
         root = f"http://127.0.0.1:{server.server_port}"
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 400, "height": 900})
-        page.on("request", lambda request: asked.append(request.url) if not request.url.startswith((root, "file:", "data:", "blob:")) else None)
+        page.on(
+            "request",
+            lambda request: (
+                asked.append(request.url)
+                if not request.url.startswith((root, "file:", "data:", "blob:"))
+                else None
+            ),
+        )
         page.on("pageerror", lambda error: errors.append(str(error)))
         for name in ("README.html", *(f"notebooks/{path.stem}.html" for path in NOTEBOOKS)):
             page.goto(f"{root}/{name}")
-            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), f"{name} is wider than a phone"
+            assert page.evaluate(
+                "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+            ), f"{name} is wider than a phone"
         page.goto(f"{root}/notebooks/02_pruning_while_training.html")
         page.wait_for_selector("mjx-container svg")
         hint = page.locator("details").first
@@ -259,7 +448,9 @@ def test_in_a_browser_without_the_web(book, decks):
         assert hint.locator("p").first.is_visible()
         page.goto(f"{root}/search.html?q=threshold")
         page.wait_for_selector("ul.search li a")
-        assert "01_magnitude_pruning" in " ".join(link.get_attribute("href") for link in page.locator("ul.search li a").all())
+        assert "01_magnitude_pruning" in " ".join(
+            link.get_attribute("href") for link in page.locator("ul.search li a").all()
+        )
         page.goto(f"file://{decks['10_small.html'].path}")
         page.wait_for_function("window.Reveal && Reveal.isReady()")
         assert page.evaluate("Reveal.getTotalSlides()") == 7
@@ -279,18 +470,30 @@ def field(name, text=BIBLIOGRAPHY):
 
 def test_each_arxiv_id_is_in_the_bibliography_and_each_work_is_cited():
     texts = "\n".join(map(markdown, [*NOTEBOOKS, *TEXTS]))
-    cited = set(re.findall(r"arxiv\.org/\w+/(\d{4}\.\d{4,5})", texts)) | set(re.findall(r"arXiv[ :](\d{4}\.\d{4,5})", texts))
+    cited = set(re.findall(r"arxiv\.org/\w+/(\d{4}\.\d{4,5})", texts)) | set(
+        re.findall(r"arXiv[ :](\d{4}\.\d{4,5})", texts)
+    )
     assert not cited - set(field("eprint"))
     articles = set(re.findall(r"\]\(https://doi\.org/([^)]+)\)", texts))
     assert not articles - set(field("doi"))
     cited |= articles
     works = re.split(r"^@", BIBLIOGRAPHY, flags=re.MULTILINE)[1:]
     assert len(works) > 20
-    assert not [work.split(",")[0] for work in works if not cited & {*field("eprint", work), *field("doi", work)} and not any(url in texts for url in field("url", work))]
+    assert not [
+        work.split(",")[0]
+        for work in works
+        if not cited & {*field("eprint", work), *field("doi", work)}
+        and not any(url in texts for url in field("url", work))
+    ]
 
 
 def test_no_work_is_in_the_bibliography_twice():
-    for values in (re.findall(r"^@\w+{(.+),$", BIBLIOGRAPHY, re.MULTILINE), field("eprint"), field("url"), [title.lower() for title in field("title")]):
+    for values in (
+        re.findall(r"^@\w+{(.+),$", BIBLIOGRAPHY, re.MULTILINE),
+        field("eprint"),
+        field("url"),
+        [title.lower() for title in field("title")],
+    ):
         assert len(values) > 3 and len(values) == len(set(values))
 
 
@@ -300,4 +503,6 @@ def test_citation_file_agrees_with_the_project():
     assert {"cff-version", "message", "title", "authors"} <= set(citation)
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
     (paper,) = citation["references"]
-    assert paper["doi"] in field("doi") and paper["identifiers"][0]["value"].removeprefix("arXiv:") in field("eprint")
+    assert paper["doi"] in field("doi") and paper["identifiers"][0]["value"].removeprefix(
+        "arXiv:"
+    ) in field("eprint")

@@ -15,10 +15,16 @@ import pytest
 import widget_notebook
 
 ROOT = Path(__file__).parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 SCREENSHOTS = ROOT / "build" / "screenshots"
-playwright = pytest.importorskip("playwright.sync_api", reason="no Playwright; pip install playwright")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium; on Debian or Ubuntu: apt install chromium")
+playwright = pytest.importorskip(
+    "playwright.sync_api", reason="no Playwright; pip install playwright"
+)
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium; on Debian or Ubuntu: apt install chromium"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,25 +40,58 @@ def lab(tmp_path_factory):
                 cell.update(outputs=[], execution_count=None)
         nbformat.write(notebook, folder / "notebooks" / path.name)
     widget_notebook.write(folder / "notebooks" / "widgets.ipynb")
-    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (
-        "from helpers import predictions", "guess = predictions.number('How much?')\nguess", "which = predictions.choice('Which?', ['early', 'late'])\nwhich",
-    )], metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}), folder / "notebooks" / "predictions.ipynb")
+    nbformat.write(
+        nbformat.v4.new_notebook(
+            cells=[
+                nbformat.v4.new_code_cell(source)
+                for source in (
+                    "from helpers import predictions",
+                    "guess = predictions.number('How much?')\nguess",
+                    "which = predictions.choice('Which?', ['early', 'late'])\nwhich",
+                )
+            ],
+            metadata={
+                "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+            },
+        ),
+        folder / "notebooks" / "predictions.ipynb",
+    )
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {key: value for key, value in os.environ.items() if key not in ("PRUNING_PROFILE", "HUB_MIRROR")}
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PRUNING_PROFILE", "HUB_MIRROR")
+    }
     environment["JUPYTER_CONFIG_DIR"] = str(folder / "config")
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
-    settings = {"notebook-extension/tracker": {"windowingMode": "none"},  # else cells out of view are not drawn
-                "apputils-extension/notification": {"fetchNews": "false"}}
+    settings = {
+        "notebook-extension/tracker": {
+            "windowingMode": "none"
+        },  # else cells out of view are not drawn
+        "apputils-extension/notification": {"fetchNews": "false"},
+    }
     for name, values in settings.items():
         path = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--IdentityProvider.token=",
-         f"--ServerApp.root_dir={folder / 'notebooks'}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            f"--port={port}",
+            "--IdentityProvider.token=",
+            f"--ServerApp.root_dir={folder / 'notebooks'}",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(120):
@@ -70,7 +109,10 @@ def lab(tmp_path_factory):
 @pytest.fixture(scope="module")
 def browser():
     with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        browser = play.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         yield browser
         browser.close()
 
@@ -81,7 +123,9 @@ def run_all(browser, lab, name, widgets):
     page = browser.new_page(viewport={"width": 1300, "height": 900})
     page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
-    page.get_by_text("(ipykernel) | Idle").wait_for(timeout=90_000)  # before that, Run asks which kernel to start
+    page.get_by_text("(ipykernel) | Idle").wait_for(
+        timeout=90_000
+    )  # before that, Run asks which kernel to start
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     boxes = page.locator(".jp-OutputArea-output .widget-vbox:not(.widget-vbox .widget-vbox)")
@@ -91,7 +135,9 @@ def run_all(browser, lab, name, widgets):
             break
         time.sleep(0.5)
     page.screenshot(path=SCREENSHOTS / f"{name}_run.png")
-    assert boxes.count() >= widgets, f"{name} shows {boxes.count()} widgets; {failed.all_inner_texts()}"
+    assert boxes.count() >= widgets, (
+        f"{name} shows {boxes.count()} widgets; {failed.all_inner_texts()}"
+    )
     page.get_by_text("(ipykernel) | Idle").wait_for(timeout=120_000)
     return page, boxes
 
@@ -99,7 +145,9 @@ def run_all(browser, lab, name, widgets):
 def state(box):
     """What a reader sees: the sentences and the figure."""
     image = box.locator("img")
-    return box.locator(".widget-html").all_inner_texts(), image.first.get_attribute("src") if image.count() else None
+    return box.locator(".widget-html").all_inner_texts(), image.first.get_attribute(
+        "src"
+    ) if image.count() else None
 
 
 def changed(box, before):
@@ -113,7 +161,9 @@ def changed(box, before):
 @pytest.mark.parametrize("name, widgets", [("01_magnitude_pruning", 1), ("03_inside_bert", 2)])
 def test_sliders_answer_to_keyboard_and_mouse(browser, lab, name, widgets):
     page, boxes = run_all(browser, lab, name, widgets)
-    box = boxes.filter(has=page.locator("select")).first  # not a prediction, which stands before it in 03
+    box = boxes.filter(
+        has=page.locator("select")
+    ).first  # not a prediction, which stands before it in 03
     box.scroll_into_view_if_needed()
     page.screenshot(path=SCREENSHOTS / f"{name}_before.png")
     handle = box.locator(".noUi-handle").last
@@ -134,7 +184,12 @@ def test_sliders_answer_to_keyboard_and_mouse(browser, lab, name, widgets):
     assert changed(box, before), "the menu changes nothing"
     time.sleep(1)
     page.screenshot(path=SCREENSHOTS / f"{name}_mouse.png")
-    assert page.locator(".jp-OutputArea-output [data-mime-type='application/vnd.jupyter.error'], .jp-mod-error").count() == 0
+    assert (
+        page.locator(
+            ".jp-OutputArea-output [data-mime-type='application/vnd.jupyter.error'], .jp-mod-error"
+        ).count()
+        == 0
+    )
     page.close()
 
 
@@ -144,7 +199,9 @@ def exercise(page, box):
     for handle in handles:
         before = state(box)
         handle.focus()
-        at, low, high = (float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max"))
+        at, low, high = (
+            float(handle.get_attribute(f"aria-value{end}")) for end in ("now", "min", "max")
+        )
         for key in ("ArrowLeft", "ArrowRight") if at >= high else ("ArrowRight", "ArrowLeft"):
             for _ in range(4):
                 page.keyboard.press(key)
@@ -154,7 +211,9 @@ def exercise(page, box):
             raise AssertionError("the keyboard moves nothing")
         before = state(box)
         handle.scroll_into_view_if_needed()
-        track = handle.locator("xpath=ancestor::div[contains(@class, 'noUi-target')]").bounding_box()
+        track = handle.locator(
+            "xpath=ancestor::div[contains(@class, 'noUi-target')]"
+        ).bounding_box()
         for share in (0.75, 0.25):
             page.mouse.click(track["x"] + share * track["width"], track["y"] + track["height"] / 2)
             if changed(box, before):
@@ -163,7 +222,10 @@ def exercise(page, box):
             raise AssertionError("the mouse moves nothing")
         if len(handles) > 1:  # back, so that the others still have something to change
             page.wait_for_timeout(600)  # a slider takes no click while it glides
-            page.mouse.click(track["x"] + (at - low) / (high - low) * track["width"], track["y"] + track["height"] / 2)
+            page.mouse.click(
+                track["x"] + (at - low) / (high - low) * track["width"],
+                track["y"] + track["height"] / 2,
+            )
             page.wait_for_timeout(600)
         moved += 1
     for menu in box.locator("select:not([multiple])").all():
@@ -204,7 +266,12 @@ def test_every_widget_of_the_course(browser, lab):
             raise AssertionError(f"{name} of {notebook}: {error}") from error
         finally:
             box.screenshot(path=SCREENSHOTS / f"{notebook}_{name}_after.png")
-    assert page.locator(".jp-OutputArea-output [data-mime-type='application/vnd.jupyter.error'], .jp-mod-error, .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
+    assert (
+        page.locator(
+            ".jp-OutputArea-output [data-mime-type='application/vnd.jupyter.error'], .jp-mod-error, .jp-RenderedText[data-mime-type='application/vnd.jupyter.stderr']"
+        ).count()
+        == 0
+    )
     page.close()
 
 

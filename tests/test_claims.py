@@ -19,20 +19,45 @@ QUIET, NOISY = 0.001, 0.05
 
 def rows(values, metric="accuracy", task="cola", noise=QUIET):
     """Tidy rows from {(condition, sparsity): value}, three seeds; dense has no noise, and the others' differ in their order."""
-    order = {"prune_pretrain": (-1, 0, 1), "info_deletion": (1, -1, 0), "prune_downstream": (0, 1, -1)}
-    return pd.DataFrame([
-        dict(profile="p", model="m", condition=condition, sparsity=sparsity, task=task, seed=seed, learning_rate=1e-3, metric=metric,
-             value=value + noise * order.get(condition, (0, 0, 0))[seed])
-        for (condition, sparsity), value in values.items() for seed in range(3)
-    ])
+    order = {
+        "prune_pretrain": (-1, 0, 1),
+        "info_deletion": (1, -1, 0),
+        "prune_downstream": (0, 1, -1),
+    }
+    return pd.DataFrame(
+        [
+            dict(
+                profile="p",
+                model="m",
+                condition=condition,
+                sparsity=sparsity,
+                task=task,
+                seed=seed,
+                learning_rate=1e-3,
+                metric=metric,
+                value=value + noise * order.get(condition, (0, 0, 0))[seed],
+            )
+            for (condition, sparsity), value in values.items()
+            for seed in range(3)
+        ]
+    )
 
 
 def pruned(at, noise=QUIET, dense=0.9, **options):
-    return rows({("dense", 0.0): dense} | {("prune_pretrain", s): value for s, value in at.items()}, noise=noise, **options)
+    return rows(
+        {("dense", 0.0): dense} | {("prune_pretrain", s): value for s, value in at.items()},
+        noise=noise,
+        **options,
+    )
 
 
 def both(before, deleted, dense=0.9, **options):
-    return rows({("dense", 0.0): dense} | {("prune_pretrain", s): v for s, v in before.items()} | {("info_deletion", s): v for s, v in deleted.items()}, **options)
+    return rows(
+        {("dense", 0.0): dense}
+        | {("prune_pretrain", s): v for s, v in before.items()}
+        | {("info_deletion", s): v for s, v in deleted.items()},
+        **options,
+    )
 
 
 def low(accuracy, loss=None, noise=QUIET):
@@ -43,32 +68,57 @@ def low(accuracy, loss=None, noise=QUIET):
 
 def fit(deleted, train_loss, **options):
     """Claim 4: pruning at 90% has an accuracy of 0.5 and a training loss of 0.6."""
-    return pd.concat([both({0.9: 0.5}, {0.9: deleted}, **options), both({0.9: 0.6}, {0.9: train_loss}, metric="train_loss")])
+    return pd.concat(
+        [
+            both({0.9: 0.5}, {0.9: deleted}, **options),
+            both({0.9: 0.6}, {0.9: train_loss}, metric="train_loss"),
+        ]
+    )
 
 
 def line(accuracies, noise=0.0):
     """Claim 5: MLM losses of 2.0, 2.1, ... nats, and accuracies."""
     at = {round(0.1 * (i + 1), 1): i for i in range(len(accuracies))}
-    return pd.concat([rows({("info_deletion", s): 2 + 0.1 * i for s, i in at.items()}, "mlm_loss", noise=0),
-                      rows({("info_deletion", s): accuracies[i] for s, i in at.items()}, noise=noise)])
+    return pd.concat(
+        [
+            rows({("info_deletion", s): 2 + 0.1 * i for s, i in at.items()}, "mlm_loss", noise=0),
+            rows({("info_deletion", s): accuracies[i] for s, i in at.items()}, noise=noise),
+        ]
+    )
 
 
 def extra(noise=0.0002, **lost):
     """Claim 6: accuracy that each task loses from 50% to 80%."""
-    return pd.concat([part for task, value in lost.items() for part in (
-        rows({("dense", 0.0): 0.9, ("info_deletion", 0.5): 0.85}, task=task, noise=0), rows({("info_deletion", 0.8): 0.85 - value}, task=task, noise=noise))])
+    return pd.concat(
+        [
+            part
+            for task, value in lost.items()
+            for part in (
+                rows({("dense", 0.0): 0.9, ("info_deletion", 0.5): 0.85}, task=task, noise=0),
+                rows({("info_deletion", 0.8): 0.85 - value}, task=task, noise=noise),
+            )
+        ]
+    )
 
 
 def after(gains, noise=QUIET):
     """Claim 11: accuracy that pruning after fine-tuning gains over pruning before."""
-    return rows({("prune_pretrain", s): 0.8 for s in gains} | {("prune_downstream", s): 0.8 + gain for s, gain in gains.items()}, noise=noise)
+    return rows(
+        {("prune_pretrain", s): 0.8 for s in gains}
+        | {("prune_downstream", s): 0.8 + gain for s, gain in gains.items()},
+        noise=noise,
+    )
 
 
 STRAIGHT = [0.90, 0.88, 0.861, 0.84, 0.819, 0.80, 0.781, 0.76]
 CASES = [
     (1, low({0.3: 0.897, 0.4: 0.895}), True),
     (1, low({0.3: 0.897, 0.4: 0.87}), False),
-    (1, low({0.3: 0.897, 0.4: 0.895}, {0.3: 2.01, 0.4: 2.06}), False),  # the sentence is about the loss as well
+    (
+        1,
+        low({0.3: 0.897, 0.4: 0.895}, {0.3: 2.01, 0.4: 2.06}),
+        False,
+    ),  # the sentence is about the loss as well
     (1, low({0.3: 0.897, 0.4: 0.895}, noise=NOISY), None),
     (1, low({0.3: 0.897}, {0.3: 2.01}), True),
     (1, low({0.5: 0.9}, {0.5: 2.0}), None),
@@ -101,7 +151,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("number, table, holds", CASES, ids=[f"{n}-{holds}-{i}" for i, (n, _, holds) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    "number, table, holds", CASES, ids=[f"{n}-{holds}-{i}" for i, (n, _, holds) in enumerate(CASES)]
+)
 def test_rules_on_hand_made_rows(number, table, holds):
     found = claims.judge(table, [number])[number]
     assert found.holds is holds, found.evidence
@@ -110,7 +162,12 @@ def test_rules_on_hand_made_rows(number, table, holds):
 
 @pytest.mark.parametrize("number", [1, 2, 3, 11])
 def test_one_run_has_no_interval_and_decides_nothing(number):
-    table = {1: low({0.3: 0.897, 0.4: 0.895}), 2: both({0.5: 0.85}, {0.5: 0.85}), 3: both({0.9: 0.5}, {0.9: 0.7}), 11: after({0.5: 0})}[number]
+    table = {
+        1: low({0.3: 0.897, 0.4: 0.895}),
+        2: both({0.5: 0.85}, {0.5: 0.85}),
+        3: both({0.9: 0.5}, {0.9: 0.7}),
+        11: after({0.5: 0}),
+    }[number]
     found = claims.judge(table[table.seed == 0], [number])[number]
     assert found.holds is None and "one run, no interval" in found.evidence
 
@@ -118,37 +175,72 @@ def test_one_run_has_no_interval_and_decides_nothing(number):
 def test_nothing_run_decides_nothing():
     table = rows({("dense", 0.0): 0.9})
     assert {found.holds for found in claims.judge(table).values()} == {None}
-    assert {found.holds for found in claims.judge(pd.DataFrame(columns=store.COLUMNS)).values()} == {None}
+    assert {
+        found.holds for found in claims.judge(pd.DataFrame(columns=store.COLUMNS)).values()
+    } == {None}
 
 
 def test_evidence_in_numbers():
     """Three seeds that lose 2, 3 and 4 points: 3 ± 2.48 by Student's t."""
     table = pruned({0.3: 0.87}, noise=0.01)
-    assert claims.accuracy_kept(table).evidence == "accuracy lost: 3.0 points (0.5 to 5.5) at 30% (40% was not run)"
-    assert "+20.0 points (20.0 to 20.0) at 90%" in claims.restriction_bites(both({0.9: 0.5}, {0.9: 0.7}, noise=0)).evidence
+    assert (
+        claims.accuracy_kept(table).evidence
+        == "accuracy lost: 3.0 points (0.5 to 5.5) at 30% (40% was not run)"
+    )
+    assert (
+        "+20.0 points (20.0 to 20.0) at 90%"
+        in claims.restriction_bites(both({0.9: 0.5}, {0.9: 0.7}, noise=0)).evidence
+    )
 
 
 def test_loss_of_the_learners_own_points():
     assert claims.loss_kept({0.3: 0.01, 0.4: 0.05}).holds is True
     assert claims.loss_kept({0.3: 0.01, 0.4: 0.051}).holds is False
     own = claims.loss_kept({0.7: 0.12})
-    assert own.holds is None and own.evidence == "MLM loss +0.120 nats at 70%: 30 to 40% was not run"
+    assert (
+        own.holds is None and own.evidence == "MLM loss +0.120 nats at 70%: 30 to 40% was not run"
+    )
 
 
 def test_tasks_without_transfer_have_nothing_to_lose():
     """A task whose dense model is no better than an untrained one loses nothing, which says nothing."""
-    table = pd.concat([extra(cola=0.2, sst2=0.05, mrpc=0.0), *(rows({("from_scratch", 0.0): value}, task=task) for task, value in (("cola", 0.5), ("sst2", 0.5), ("mrpc", 0.89)))])
+    table = pd.concat(
+        [
+            extra(cola=0.2, sst2=0.05, mrpc=0.0),
+            *(
+                rows({("from_scratch", 0.0): value}, task=task)
+                for task, value in (("cola", 0.5), ("sst2", 0.5), ("mrpc", 0.89))
+            ),
+        ]
+    )
     found = claims.uneven_tasks(table)
-    assert found.holds is False and "SST-2 5.0 points" in found.evidence and "MRPC" not in found.evidence
+    assert (
+        found.holds is False
+        and "SST-2 5.0 points" in found.evidence
+        and "MRPC" not in found.evidence
+    )
 
 
-@pytest.mark.parametrize("low, high, bound, is_below, is_above", [
-    (0, 1, 2, True, False), (0, 2, 2, True, False), (2, 2, 2, True, False), (0, 3, 2, None, None), (2, 3, 2, None, None), (3, 4, 2, False, True), (float("nan"), float("nan"), 2, None, None)])
+@pytest.mark.parametrize(
+    "low, high, bound, is_below, is_above",
+    [
+        (0, 1, 2, True, False),
+        (0, 2, 2, True, False),
+        (2, 2, 2, True, False),
+        (0, 3, 2, None, None),
+        (2, 3, 2, None, None),
+        (3, 4, 2, False, True),
+        (float("nan"), float("nan"), 2, None, None),
+    ],
+)
 def test_an_interval_and_a_bound(low, high, bound, is_below, is_above):
     assert claims.below(low, high, bound) is is_below and claims.above(low, high, bound) is is_above
 
 
-@pytest.mark.parametrize("answers, expected", [([True, True], True), ([True, None], None), ([None, False], False), ([], None)])
+@pytest.mark.parametrize(
+    "answers, expected",
+    [([True, True], True), ([True, None], None), ([None, False], False), ([], None)],
+)
 def test_every(answers, expected):
     assert claims.every(answers) is expected
 
@@ -156,21 +248,44 @@ def test_every(answers, expected):
 # Claims about weights
 
 
-@pytest.mark.parametrize("found, holds", [
-    (claims.masks_kept(0.059), True), (claims.masks_kept(0.062), False), (claims.masks_kept([0.05, 0.051, 0.052]), True), (claims.masks_kept([0.03, 0.06, 0.09]), None),
-    (claims.weights_move_little(0.03, 0.01), True), (claims.weights_move_little(0.044, 0.01), False), (claims.weights_move_little(0.03, 0.031), False),
-    (claims.weights_move_little(0.03, None), None), (claims.weights_move_little(0.05, None), False),
-    (claims.order_settles(0.91), True), (claims.order_settles(0.79), False), (claims.order_settles([0.7, 0.8, 0.9]), None), (claims.order_settles([0.7, 0.71, 0.72]), False),
-    (claims.heads_pruned_evenly(0.56, 0.64), True), (claims.heads_pruned_evenly(0.48, 0.64), False), (claims.heads_pruned_evenly(0.56, 0.66), False),
-])
+@pytest.mark.parametrize(
+    "found, holds",
+    [
+        (claims.masks_kept(0.059), True),
+        (claims.masks_kept(0.062), False),
+        (claims.masks_kept([0.05, 0.051, 0.052]), True),
+        (claims.masks_kept([0.03, 0.06, 0.09]), None),
+        (claims.weights_move_little(0.03, 0.01), True),
+        (claims.weights_move_little(0.044, 0.01), False),
+        (claims.weights_move_little(0.03, 0.031), False),
+        (claims.weights_move_little(0.03, None), None),
+        (claims.weights_move_little(0.05, None), False),
+        (claims.order_settles(0.91), True),
+        (claims.order_settles(0.79), False),
+        (claims.order_settles([0.7, 0.8, 0.9]), None),
+        (claims.order_settles([0.7, 0.71, 0.72]), False),
+        (claims.heads_pruned_evenly(0.56, 0.64), True),
+        (claims.heads_pruned_evenly(0.48, 0.64), False),
+        (claims.heads_pruned_evenly(0.56, 0.66), False),
+    ],
+)
 def test_rules_on_measured_weights(found, holds):
     assert found.holds is holds, found.evidence
 
 
 def test_evidence_of_weights_in_numbers():
-    assert claims.masks_kept([0.05, 0.06, 0.07]).evidence == "at most 6.0% of the entries differ (3.5 to 8.5)"
-    assert claims.order_settles(0.8, [0.7, 0.9]).evidence == "80.0% of the movement in the first epoch (no interval; single ones 70.0 to 90.0%)"
-    assert claims.masks_kept(0.062).evidence == "at most 6.2% of the entries differ (one run, no interval)"
+    assert (
+        claims.masks_kept([0.05, 0.06, 0.07]).evidence
+        == "at most 6.0% of the entries differ (3.5 to 8.5)"
+    )
+    assert (
+        claims.order_settles(0.8, [0.7, 0.9]).evidence
+        == "80.0% of the movement in the first epoch (no interval; single ones 70.0 to 90.0%)"
+    )
+    assert (
+        claims.masks_kept(0.062).evidence
+        == "at most 6.2% of the entries differ (one run, no interval)"
+    )
 
 
 # The sources
@@ -180,15 +295,78 @@ def test_verdicts_of_the_papers_own_tables():
     """Its Table 1 does not bear out 'no effect' at 40% (the loss) nor 'ten times'; its noise leaves 'equally' open."""
     found = claims.sources()[claims.TABLES]
     holds = {number: finding.holds for number, finding in found.items()}
-    assert holds == {1: False, 2: None, 3: True, 4: True, 5: True, 6: None, 7: None, 8: None, 9: True, 10: None, 11: True}
-    assert "+0.040 nats at 30%, +0.110 nats at 40%" in found[1].evidence and "CoLA 7.9 points" in found[6].evidence
+    assert holds == {
+        1: False,
+        2: None,
+        3: True,
+        4: True,
+        5: True,
+        6: None,
+        7: None,
+        8: None,
+        9: True,
+        10: None,
+        11: True,
+    }
+    assert (
+        "+0.040 nats at 30%, +0.110 nats at 40%" in found[1].evidence
+        and "CoLA 7.9 points" in found[6].evidence
+    )
 
 
-@pytest.mark.parametrize("name, expected", [
-    ("pocket BERT", {1: None, 2: None, 3: True, 4: True, 5: None, 6: None, 7: False, 8: False, 9: False, 10: False, 11: False}),
-    ("BERT-tiny", {1: None, 2: None, 3: True, 4: True, 5: None, 6: None, 7: True, 8: True, 9: False, 10: True, 11: None}),
-    ("MiniLM-L6", {1: True, 2: None, 3: True, 4: True, 5: None, 6: None, 7: True, 8: True, 9: None, 10: False, 11: None}),
-])
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        (
+            "pocket BERT",
+            {
+                1: None,
+                2: None,
+                3: True,
+                4: True,
+                5: None,
+                6: None,
+                7: False,
+                8: False,
+                9: False,
+                10: False,
+                11: False,
+            },
+        ),
+        (
+            "BERT-tiny",
+            {
+                1: None,
+                2: None,
+                3: True,
+                4: True,
+                5: None,
+                6: None,
+                7: True,
+                8: True,
+                9: False,
+                10: True,
+                11: None,
+            },
+        ),
+        (
+            "MiniLM-L6",
+            {
+                1: True,
+                2: None,
+                3: True,
+                4: True,
+                5: None,
+                6: None,
+                7: True,
+                8: True,
+                9: None,
+                10: False,
+                11: None,
+            },
+        ),
+    ],
+)
 def test_verdicts_of_the_shipped_results(name, expected):
     found = claims.sources()[name]
     assert {number: found[number].holds for number in expected} == expected
@@ -199,7 +377,9 @@ def test_every_source_says_something_of_every_claim():
     assert len(numbers) == 11
     assert list(claims.sources()) == [claims.TABLES, *reference.NAMES.values()]
     for findings in claims.sources().values():
-        assert sorted(findings) == numbers and all(finding.evidence for finding in findings.values())
+        assert sorted(findings) == numbers and all(
+            finding.evidence for finding in findings.values()
+        )
 
 
 WEIGHTS = pd.read_csv(profiles.ASSETS / "reference" / "weights.csv")
@@ -211,16 +391,24 @@ def test_the_shipped_measurements_of_weights(name):
     table = WEIGHTS[(WEIGHTS.model == name) & (WEIGHTS.task != "all")]
     assert (table.groupby("task").seed.nunique() == 3).all()
     masks = table[table.quantity == "mask_difference"]
-    assert sorted(set(masks["at"])) == [round(s / 10, 1) for s in range(1, 10)] and (masks.value < weights.expected_difference(masks["at"])).all()
+    assert (
+        sorted(set(masks["at"])) == [round(s / 10, 1) for s in range(1, 10)]
+        and (masks.value < weights.expected_difference(masks["at"])).all()
+    )
     movement = table[table.quantity == "movement"].groupby("at").value.mean()
-    assert movement.index.tolist() == list(range(1, len(movement) + 1)) and (movement.diff().dropna() > 0).all()
+    assert (
+        movement.index.tolist() == list(range(1, len(movement) + 1))
+        and (movement.diff().dropna() > 0).all()
+    )
     note = json.loads((profiles.ASSETS / "reference" / "weights.json").read_text())[name]
     assert "benchmarks/weights.py" in note["command"] and note["epochs"] == len(movement)
 
 
 def test_the_page_is_up_to_date():
     page = Path(__file__).parent.parent / "docs" / "scoreboard.md"
-    assert page.read_text(encoding="utf-8") == scoreboard.as_markdown(), "make it again: python -m helpers.lesson.scoreboard > docs/scoreboard.md"
+    assert page.read_text(encoding="utf-8") == scoreboard.as_markdown(), (
+        "make it again: python -m helpers.lesson.scoreboard > docs/scoreboard.md"
+    )
 
 
 def test_every_claim_has_a_rule_and_unknown_ones_are_refused():
@@ -231,14 +419,29 @@ def test_every_claim_has_a_rule_and_unknown_ones_are_refused():
 
 def file_runs(store, *runs):
     for run in runs:
-        row = dict(profile="tiny", model="pocket", condition=run.condition, sparsity=run.sparsity, task=run.task, seed=run.seed, learning_rate=1e-3, metric="accuracy", value=run.profile.fine_tuning.epochs / 100)
+        row = dict(
+            profile="tiny",
+            model="pocket",
+            condition=run.condition,
+            sparsity=run.sparsity,
+            task=run.task,
+            seed=run.seed,
+            learning_rate=1e-3,
+            metric="accuracy",
+            value=run.profile.fine_tuning.epochs / 100,
+        )
         store.write(run.key, {"rows": [row], "run": dataclasses.asdict(run), "provenance": {}})
 
 
 def test_own_rows_are_those_of_the_current_profile(tmp_path):
     store, longer = RunStore(tmp_path), profiles.get("tiny").replace(fine_tuning={"epochs": 12})
     assert scoreboard.own_rows(store).empty
-    file_runs(store, runs.Run("dense", "mnli"), runs.Run("prune_pretrain", "mnli", 0.7), runs.Run("prune_pretrain", "mnli", 0.7, profile=longer))
+    file_runs(
+        store,
+        runs.Run("dense", "mnli"),
+        runs.Run("prune_pretrain", "mnli", 0.7),
+        runs.Run("prune_pretrain", "mnli", 0.7, profile=longer),
+    )
     own = scoreboard.own_rows(store)
     assert own.condition.tolist() == ["dense", "prune_pretrain"] and set(own.value) == {0.06}
 
@@ -247,7 +450,9 @@ def test_own_rows_are_of_the_tasks_that_share_most_runs(tmp_path):
     """A dense run on one more task, or a single seed on another, must not take the means of the others away."""
     store = RunStore(tmp_path)
     sweep = lambda tasks, seeds: runs.plan(["dense", "prune_pretrain"], [0.7], tasks, seeds)
-    file_runs(store, runs.Run("dense", "qqp"), *sweep(["mnli"], [0]), *sweep(["sst2", "cola"], [0, 1, 2]))
+    file_runs(
+        store, runs.Run("dense", "qqp"), *sweep(["mnli"], [0]), *sweep(["sst2", "cola"], [0, 1, 2])
+    )
     assert set(scoreboard.own_rows(store).task) == {"sst2", "cola"}
     file_runs(store, *sweep(["mnli"], [1, 2]))
     assert set(scoreboard.own_rows(store).task) == {"sst2", "cola", "mnli"}
@@ -256,7 +461,11 @@ def test_own_rows_are_of_the_tasks_that_share_most_runs(tmp_path):
 # The record
 
 
-YES, NO, OPEN = claims.Finding("so it is", True), claims.Finding("it is not", False), claims.Finding("too few runs", None)
+YES, NO, OPEN = (
+    claims.Finding("so it is", True),
+    claims.Finding("it is not", False),
+    claims.Finding("too few runs", None),
+)
 
 
 def test_a_fresh_board_is_open(tmp_path):
@@ -273,11 +482,16 @@ def test_what_is_settled_stays_and_is_replaced_by_the_same_notebook(tmp_path):
     assert not list((tmp_path / "work").iterdir())  # nothing half written
 
 
-@pytest.mark.parametrize("loss, accuracy, holds", [(YES, YES, True), (YES, OPEN, None), (NO, OPEN, False), (YES, NO, False)])
+@pytest.mark.parametrize(
+    "loss, accuracy, holds",
+    [(YES, YES, True), (YES, OPEN, None), (NO, OPEN, False), (YES, NO, False)],
+)
 def test_a_claim_of_two_notebooks_needs_both(tmp_path, loss, accuracy, holds):
     scoreboard.settle({1: loss}, "04", tmp_path)
     half = scoreboard.settled(tmp_path)[1]
-    assert half.holds is (None if loss is YES else False) and half.evidence.endswith("notebook 05 is still to come")
+    assert half.holds is (None if loss is YES else False) and half.evidence.endswith(
+        "notebook 05 is still to come"
+    )
     scoreboard.settle({1: accuracy}, "05", tmp_path)
     assert scoreboard.settled(tmp_path)[1] == (f"{loss.evidence}; {accuracy.evidence}", holds)
 
@@ -300,18 +514,35 @@ def test_each_profile_has_a_board(tmp_path, monkeypatch):
 
 def test_notebooks_that_settle_at_once_lose_nothing(tmp_path):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: scoreboard.settle({n: YES}, "07" if n > 6 else "06", tmp_path), [2, 3, 4, 5, 7, 8, 9, 11]))
+        list(
+            pool.map(
+                lambda n: scoreboard.settle({n: YES}, "07" if n > 6 else "06", tmp_path),
+                [2, 3, 4, 5, 7, 8, 9, 11],
+            )
+        )
     assert sorted(scoreboard.settled(tmp_path)) == [2, 3, 4, 5, 7, 8, 9, 11]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"tiny": 3}', '{"tiny": {"99": {}}}', '{"tiny": {"10": {"03": {"evidence": "x", "holds": "yes"}}}}', '{"tiny": {"10": {"08": {"evidence": "x", "holds": null}}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"tiny": 3}',
+        '{"tiny": {"99": {}}}',
+        '{"tiny": {"10": {"03": {"evidence": "x", "holds": "yes"}}}}',
+        '{"tiny": {"10": {"08": {"evidence": "x", "holds": null}}}}',
+    ],
+)
 def test_a_damaged_record_is_noticed_and_replaced(tmp_path, text):
     (tmp_path / "scoreboard.json").write_text(text)
     with pytest.warns(UserWarning, match="damaged; all claims are open again"):
         assert scoreboard.settled(tmp_path) == {}
     with pytest.warns(UserWarning):
         scoreboard.settle({10: YES}, "03", tmp_path)
-    assert json.loads((tmp_path / "scoreboard.json").read_text())["tiny"]["10"]["03"]["holds"] is True
+    assert (
+        json.loads((tmp_path / "scoreboard.json").read_text())["tiny"]["10"]["03"]["holds"] is True
+    )
 
 
 # Shown
@@ -325,15 +556,23 @@ def shown(monkeypatch):
 
 
 def cells(output):
-    return [re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL) for row in re.findall(r"<tr>(.*?)</tr>", output["text/html"], re.DOTALL)][1:]
+    return [
+        re.findall(r"<td.*?>(.*?)</td>", row, re.DOTALL)
+        for row in re.findall(r"<tr>(.*?)</tr>", output["text/html"], re.DOTALL)
+    ][1:]
 
 
 def test_an_open_board_gives_nothing_away(tmp_path, shown, capsys):
     scoreboard.scoreboard(tmp_path)
     table = cells(shown[0])
-    assert [row[0] for row in table] == [str(n) for n in range(1, 12)] and all(row[-1].startswith("○ open") for row in table)
+    assert [row[0] for row in table] == [str(n) for n in range(1, 12)] and all(
+        row[-1].startswith("○ open") for row in table
+    )
     assert "supported" not in shown[0]["text/html"] + shown[0]["text/plain"]
-    assert capsys.readouterr().out == "0 of 11 claims judged by your notebooks: 0 supported, 0 not supported, 0 cannot say.\n"
+    assert (
+        capsys.readouterr().out
+        == "0 of 11 claims judged by your notebooks: 0 supported, 0 not supported, 0 cannot say.\n"
+    )
 
 
 def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):
@@ -341,9 +580,15 @@ def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):
     scoreboard.scoreboard(tmp_path)
     table = cells(shown[0])
     assert "not supported" in table[9][2] and "heads &lt;b&gt;" in table[9][2]
-    assert all(claims.sources()[name][10].verdict in cell for name, cell in zip(claims.sources(), table[9][3:]))
+    assert all(
+        claims.sources()[name][10].verdict in cell
+        for name, cell in zip(claims.sources(), table[9][3:])
+    )
     assert all(cell == "" for row in table[:9] + table[10:] for cell in row[3:])
-    assert "✘ not supported  heads <b>" in shown[0]["text/plain"] and "1 of 11 claims" in capsys.readouterr().out
+    assert (
+        "✘ not supported  heads <b>" in shown[0]["text/plain"]
+        and "1 of 11 claims" in capsys.readouterr().out
+    )
 
 
 def test_the_whole_board(tmp_path, shown):
@@ -358,12 +603,18 @@ def test_the_whole_board(tmp_path, shown):
 def test_evidence_claim_by_claim(shown):
     scoreboard.evidence({claims.YOURS: {2: OPEN}} | claims.sources(), [2, 3])
     page = shown[0]["text/html"]
-    assert page.count("<i>Rule:</i>") == 2 and page.count(claims.YOURS) == 1 and page.count("MiniLM-L6") == 2
+    assert (
+        page.count("<i>Rule:</i>") == 2
+        and page.count(claims.YOURS) == 1
+        and page.count("MiniLM-L6") == 2
+    )
     assert "too few runs" in page and claims.rule(3) in shown[0]["text/plain"]
 
 
 def test_a_task_that_ends_at_the_constant_answer_may_have_had_more_to_lose():
     table = extra(cola=0.05, sst2=0.02)
     assert claims.uneven_tasks(table).holds is False
-    at_the_floor = claims.uneven_tasks(pd.concat([table, rows({("majority", 0.0): 0.8}, task="cola", noise=0)]))
+    at_the_floor = claims.uneven_tasks(
+        pd.concat([table, rows({("majority", 0.0): 0.8}, task="cola", noise=0)])
+    )
     assert at_the_floor.holds is None and "at least" in at_the_floor.evidence

@@ -16,7 +16,11 @@ LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
 def headings(name):
     """The headings of a notebook in order, each with its number of #."""
-    return [(len(marks), text) for part in prose(read(name)) for marks, text in re.findall(r"^(#+) (.+)$", part, re.MULTILINE)]
+    return [
+        (len(marks), text)
+        for part in prose(read(name))
+        for marks, text in re.findall(r"^(#+) (.+)$", part, re.MULTILINE)
+    ]
 
 
 def figures(name):
@@ -39,7 +43,9 @@ def test_opens_with_title_question_and_what_to_expect(name):
     assert re.search(r"^\*\*Question\.\*\* .*\?", first.source, re.MULTILINE)
     assert re.findall(r"^\| \*\*(.+?)\*\* \| \S", first.source, re.MULTILINE) == ROWS
     objectives = re.search(r"\| \*\*You will\*\* \| (.*) \|", first.source)[1].split(" · ")
-    assert len(objectives) >= 3 and all(objective[0].islower() for objective in objectives), "objectives are verbs, separated by ·"
+    assert len(objectives) >= 3 and all(objective[0].islower() for objective in objectives), (
+        "objectives are verbs, separated by ·"
+    )
 
 
 @each_notebook
@@ -47,8 +53,12 @@ def test_headings_are_in_order(name):
     found = headings(name)
     levels = [level for level, _ in found]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert not [text for (level, text), before in zip(found[1:], levels) if level > before + 1], "a level is skipped"
-    numbers = [int(text.split()[0]) for level, text in found if level == 2 and text.split()[0].isdigit()]
+    assert not [text for (level, text), before in zip(found[1:], levels) if level > before + 1], (
+        "a level is skipped"
+    )
+    numbers = [
+        int(text.split()[0]) for level, text in found if level == 2 and text.split()[0].isdigit()
+    ]
     assert numbers == list(range(1, len(numbers) + 1)) and numbers
 
 
@@ -61,21 +71,31 @@ def test_closes_with_summary_references_and_next(name):
     assert 0 <= last.find("**References.**") < last.find("**Next:**")
     if name != NAMES[-1]:
         following = NAMES[NAMES.index(name) + 1]
-        assert f"({following}.ipynb)" in last[last.find("**Next:**"):]
+        assert f"({following}.ipynb)" in last[last.find("**Next:**") :]
 
 
 @each_notebook
 def test_links_to_files_lead_somewhere(name):
-    targets = [target for part in prose(read(name)) for target in LINK.findall(part) if "://" not in target and not target.startswith("mailto:")]
+    targets = [
+        target
+        for part in prose(read(name))
+        for target in LINK.findall(part)
+        if "://" not in target and not target.startswith("mailto:")
+    ]
     assert not [target for target in targets if not (FOLDER / target).exists()]
 
 
 @each_notebook
 def test_minutes_and_memory_are_measured(name):
     notebook = read(name)
-    assert "measured" in notebook.metadata, "python -m tools.notebooks --in-place measures, with no finished runs in notebooks/runs"
+    assert "measured" in notebook.metadata, (
+        "python -m tools.notebooks --in-place measures, with no finished runs in notebooks/runs"
+    )
     took = notebook.metadata.measured
-    assert re.search(rf"\d minutes to read and think[^;|]*; {re.escape(notebooks.sentence(took))} \|", notebook.cells[0].source)
+    assert re.search(
+        rf"\d minutes to read and think[^;|]*; {re.escape(notebooks.sentence(took))} \|",
+        notebook.cells[0].source,
+    )
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     row = re.search(rf"^\|.*\(notebooks/{name}\.ipynb\).*\| ([\d.]+) \|$", readme, re.MULTILINE)
     assert float(row[1]) == took.minutes
@@ -93,13 +113,17 @@ def test_committed_as_run_from_top_to_bottom(name):
     assert cells and [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     outputs = [output for cell in cells for output in cell.outputs]
     assert outputs and not [output for output in outputs if output.output_type == "error"]
-    assert not [output.text for output in outputs if output.get("name") == "stderr"], "a warning was left"
+    assert not [output.text for output in outputs if output.get("name") == "stderr"], (
+        "a warning was left"
+    )
 
 
 @each_notebook
 def test_no_path_of_the_machine_that_ran_it(name):
     text = (FOLDER / f"{name}.ipynb").read_text(encoding="utf-8")
-    assert not [text[max(0, found.start() - 40) : found.end() + 40] for found in MACHINE_PATH.finditer(text)]
+    assert not [
+        text[max(0, found.start() - 40) : found.end() + 40] for found in MACHINE_PATH.finditer(text)
+    ]
 
 
 @each_notebook
@@ -108,8 +132,13 @@ def test_exercises_have_marks_hints_and_solutions(name):
     for before, cell, after in zip(cells, cells[1:], cells[2:]):
         if "exercises.check(" in cell.source and cell.cell_type == "code":
             said = before.source
-            assert re.search(r"\*Difficulty [●○]{3} · importance [●○]{3} · .*(minute|hour)", said), said
-            assert re.search("<summary>.*[Hh]int", after.source) and "<summary>Solution" in after.source, after.source
+            assert re.search(
+                r"\*Difficulty [●○]{3} · importance [●○]{3} · .*(minute|hour)", said
+            ), said
+            assert (
+                re.search("<summary>.*[Hh]int", after.source)
+                and "<summary>Solution" in after.source
+            ), after.source
 
 
 @each_notebook
@@ -118,28 +147,44 @@ def test_predictions_stand_alone_and_are_compared(name):
     for number, cell in enumerate(cells):
         made = re.search(r"^(\w+) = predictions\.(number|choice)\(", cell.source, re.MULTILINE)
         if made:
-            assert cell.source.strip().splitlines()[-1] == made[1], "a prediction is shown by the last line of its cell"
+            assert cell.source.strip().splitlines()[-1] == made[1], (
+                "a prediction is shown by the last line of its cell"
+            )
             assert "plt.show(" not in cell.source, "a prediction comes before its figure"
-            assert any(f"{made[1]}.against(" in later.source for later in cells[number + 1 :]), f"{made[1]} is never compared"
+            assert any(f"{made[1]}.against(" in later.source for later in cells[number + 1 :]), (
+                f"{made[1]} is never compared"
+            )
 
 
 @each_notebook
 def test_each_figure_says_its_message(name):
     for cell, images in figures(name):
         said = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
-        assert re.search(r"\w+\W+\w+", said), f"this cell shows a figure and prints no sentence beside it:\n{cell.source}"
-        assert all(output.metadata.get("image/png", {}).get("alt") for output in images), "python -m tools.notebooks writes it as alternative text"
+        assert re.search(r"\w+\W+\w+", said), (
+            f"this cell shows a figure and prints no sentence beside it:\n{cell.source}"
+        )
+        assert all(output.metadata.get("image/png", {}).get("alt") for output in images), (
+            "python -m tools.notebooks writes it as alternative text"
+        )
 
 
 @each_notebook
 def test_figures_fit_a_laptop(name):
     for cell, images in figures(name):
         for output in images:
-            width = int.from_bytes(base64.b64decode(output.data["image/png"])[16:20], "big")  # of the PNG's header
-            assert width <= 1_300, f"{width} pixels wide; wider ones are shrunk until their text cannot be read:\n{cell.source}"
+            width = int.from_bytes(
+                base64.b64decode(output.data["image/png"])[16:20], "big"
+            )  # of the PNG's header
+            assert width <= 1_300, (
+                f"{width} pixels wide; wider ones are shrunk until their text cannot be read:\n{cell.source}"
+            )
 
 
-@pytest.mark.parametrize("path", sorted([*FOLDER.glob("*.ipynb"), *(ROOT / "src/helpers").rglob("*.py")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*FOLDER.glob("*.ipynb"), *(ROOT / "src/helpers").rglob("*.py")]),
+    ids=lambda path: path.name,
+)
 def test_no_text_is_smaller_than_8_points(path):
     sizes = re.findall(r"\w*(?:font|label|title)_?size=(\d+)", path.read_text(encoding="utf-8"))
     assert not [size for size in sizes if int(size) < 8]

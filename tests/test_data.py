@@ -8,7 +8,9 @@ from transformers import BertTokenizer
 from helpers import data, pocket, profiles, tasks
 
 MIRROR = Path(__file__).parent.parent.parent / "shared" / "hub"
-needs_mirror = pytest.mark.skipif(not MIRROR.is_dir(), reason=f"no folder laid out by hub id at {MIRROR}")
+needs_mirror = pytest.mark.skipif(
+    not MIRROR.is_dir(), reason=f"no folder laid out by hub id at {MIRROR}"
+)
 CACHED = (data.load_tokenizer, data.load_text, data.load_examples, data.load_task)
 
 
@@ -29,7 +31,9 @@ def small(monkeypatch):
 # Metrics
 
 
-@pytest.mark.parametrize("task, classes", [("cola", 2), ("sst2", 2), ("qqp", 2), ("mnli", 3), ("qnli", 2)])
+@pytest.mark.parametrize(
+    "task, classes", [("cola", 2), ("sst2", 2), ("qqp", 2), ("mnli", 3), ("qnli", 2)]
+)
 def test_score_is_that_of_scikit_learn(task, classes):
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(200, classes)), rng.integers(classes, size=200)
@@ -45,7 +49,10 @@ def test_score_is_that_of_scikit_learn(task, classes):
 
 
 def test_score_of_a_constant_prediction():
-    assert tasks.score("cola", np.array([[0.0, 1.0]] * 4), np.array([1, 1, 1, 0])) == {"accuracy": 0.75, "matthews_correlation": 0.0}
+    assert tasks.score("cola", np.array([[0.0, 1.0]] * 4), np.array([1, 1, 1, 0])) == {
+        "accuracy": 0.75,
+        "matthews_correlation": 0.0,
+    }
 
 
 # The pocket world
@@ -55,7 +62,12 @@ def test_score_of_a_constant_prediction():
 def test_pocket_tasks_are_tokenised_for_fine_tuning(micro, task):
     loaded = data.load_task(micro, task)
     assert {split: len(rows) for split, rows in loaded.items()} == {"train": 32, "validation": 32}
-    assert set(loaded["train"].column_names) == {"input_ids", "token_type_ids", "attention_mask", "labels"}
+    assert set(loaded["train"].column_names) == {
+        "input_ids",
+        "token_type_ids",
+        "attention_mask",
+        "labels",
+    }
     examples = pocket.task_examples(task, "train", 32)
     assert loaded["train"]["labels"][:] == [example["label"] for example in examples]
     tokenizer = data.load_tokenizer(micro.model)
@@ -70,7 +82,9 @@ def test_no_pocket_text_is_longer_than_the_model_reads_or_has_unknown_words(micr
     for task in pocket.TASKS:
         for split in data.load_task(micro.replace(pretraining={"max_length": 1000}), task).values():
             assert max(map(len, split["input_ids"])) <= profiles.get("tiny").max_length
-            assert tokenizer.unk_token_id not in {token for row in split["input_ids"] for token in row}
+            assert tokenizer.unk_token_id not in {
+                token for row in split["input_ids"] for token in row
+            }
 
 
 def test_pocket_text_is_in_two_segments_of_known_words(micro):
@@ -79,15 +93,23 @@ def test_pocket_text_is_in_two_segments_of_known_words(micro):
     passages = pocket.passages(200, seed="train")
     assert len(text) == 200
     for row, (first, second) in zip(text, passages):
-        assert tokenizer.convert_ids_to_tokens(row["input_ids"]) == f"[CLS] {first} [SEP] {second} [SEP]".split()
-        assert set(row["token_type_ids"]) == {0, 1} and len(row["input_ids"]) <= micro.pretraining.max_length
+        assert (
+            tokenizer.convert_ids_to_tokens(row["input_ids"])
+            == f"[CLS] {first} [SEP] {second} [SEP]".split()
+        )
+        assert (
+            set(row["token_type_ids"]) == {0, 1}
+            and len(row["input_ids"]) <= micro.pretraining.max_length
+        )
 
 
 def test_held_out_text_spares_most_words_but_never_the_comment(micro):
     text, tokenizer = data.load_text(micro, "validation"), data.load_tokenizer(micro.model)
     words = []
     for row in text:
-        special = [token in (tokenizer.cls_token_id, tokenizer.sep_token_id) for token in row["input_ids"]]
+        special = [
+            token in (tokenizer.cls_token_id, tokenizer.sep_token_id) for token in row["input_ids"]
+        ]
         spared = row["special_tokens_mask"]
         assert sum(special) == 3 and all(spared[i] for i, value in enumerate(special) if value)
         assert spared[-2] == 0 and not special[-2]
@@ -103,11 +125,16 @@ def test_text_is_in_the_tokens_of_the_model_that_is_asked_for(micro, tmp_path):
     words = list(tokenizer.get_vocab())[::-1]
     BertTokenizer(vocab={word: i for i, word in enumerate(words)}).save_pretrained(tmp_path)
     first, other = data.load_text(micro)[0], data.load_text(micro, model=str(tmp_path))[0]
-    assert [words[token] for token in other["input_ids"]] == tokenizer.convert_ids_to_tokens(first["input_ids"])
+    assert [words[token] for token in other["input_ids"]] == tokenizer.convert_ids_to_tokens(
+        first["input_ids"]
+    )
 
 
 def test_validation_text_is_other_text(micro):
-    train, validation = ({tuple(row) for row in data.load_text(micro, split)["input_ids"]} for split in ("train", "validation"))
+    train, validation = (
+        {tuple(row) for row in data.load_text(micro, split)["input_ids"]}
+        for split in ("train", "validation")
+    )
     assert len(train & validation) < 0.1 * len(train)
 
 
@@ -135,9 +162,13 @@ def test_hub_that_cannot_be_reached(monkeypatch, tmp_path):
     for mirror in (None, tmp_path):
         if mirror:
             monkeypatch.setenv("HUB_MIRROR", str(mirror))
-        with pytest.raises(FileNotFoundError, match=r"nyu-mll/glue \(cola\).*HUB_MIRROR.*PRUNING_PROFILE=tiny"):
+        with pytest.raises(
+            FileNotFoundError, match=r"nyu-mll/glue \(cola\).*HUB_MIRROR.*PRUNING_PROFILE=tiny"
+        ):
             data.load_examples(profile, "cola")
-        with pytest.raises(FileNotFoundError, match="google/bert_uncased_L-2_H-128_A-2.*PRUNING_PROFILE=tiny"):
+        with pytest.raises(
+            FileNotFoundError, match="google/bert_uncased_L-2_H-128_A-2.*PRUNING_PROFILE=tiny"
+        ):
             data.load_tokenizer(profile.model)
 
 
@@ -156,22 +187,36 @@ def test_an_error_without_words_is_reported_too():
 @pytest.mark.parametrize("task, rows", [("cola", 1043), ("sst2", 872)])
 def test_real_validation_sets_are_whole(small, task, rows):
     loaded = data.load_examples(small.replace(fine_tuning={"dev_rows": None}), task)
-    assert len(loaded["validation"]) == rows and len(loaded["train"]) == small.fine_tuning.train_rows
+    assert (
+        len(loaded["validation"]) == rows and len(loaded["train"]) == small.fine_tuning.train_rows
+    )
     assert set(loaded["validation"]["label"]) == {0, 1}
 
 
 @needs_mirror
 def test_labels_are_in_glues_order(small):
     for task in ("cola", "sst2", "mnli"):
-        assert tuple(data.load_examples(small, task)["train"].features["label"].names) == tasks.LABELS[task]
+        assert (
+            tuple(data.load_examples(small, task)["train"].features["label"].names)
+            == tasks.LABELS[task]
+        )
 
 
 @needs_mirror
 def test_real_pairs_are_tokenised_and_cut(small):
     loaded = data.load_task(small.replace(fine_tuning={"train_rows": 200, "dev_rows": 100}), "mnli")
     assert (len(loaded["train"]), len(loaded["validation"])) == (200, 100)
-    assert set(loaded["train"].column_names) == {"input_ids", "token_type_ids", "attention_mask", "labels"}
-    assert max(map(len, loaded["train"]["input_ids"])) == 32 and set(loaded["train"]["labels"]) == {0, 1, 2}
+    assert set(loaded["train"].column_names) == {
+        "input_ids",
+        "token_type_ids",
+        "attention_mask",
+        "labels",
+    }
+    assert max(map(len, loaded["train"]["input_ids"])) == 32 and set(loaded["train"]["labels"]) == {
+        0,
+        1,
+        2,
+    }
 
 
 @needs_mirror
@@ -187,7 +232,14 @@ def test_real_text_comes_in_blocks_of_one_length(small, split):
     assert len(text) == 100 if split == "train" else len(text) > 100
     tokenizer = data.load_tokenizer(small.model)
     for row in text.select(range(100)):
-        assert len(row["input_ids"]) == 32 == len(row["attention_mask"]) == len(row["token_type_ids"])
+        assert (
+            len(row["input_ids"]) == 32 == len(row["attention_mask"]) == len(row["token_type_ids"])
+        )
         assert row["special_tokens_mask"] == [1] + [0] * 30 + [1]
-        assert row["input_ids"][0] == tokenizer.cls_token_id and row["input_ids"][-1] == tokenizer.sep_token_id
-    assert tokenizer.cls_token_id not in {token for row in text["input_ids"][:100] for token in row[1:-1]}
+        assert (
+            row["input_ids"][0] == tokenizer.cls_token_id
+            and row["input_ids"][-1] == tokenizer.sep_token_id
+        )
+    assert tokenizer.cls_token_id not in {
+        token for row in text["input_ids"][:100] for token in row[1:-1]
+    }

@@ -23,12 +23,26 @@ def test_figures_keep_size_and_colours_with_fewer_bytes():
         ax.plot([0, 1, 2], [n, n + 1, n], color=color)
     png = io.BytesIO()
     figure.savefig(png)
-    notebook = new_notebook(cells=[new_code_cell(outputs=[new_output("display_data", {"image/png": base64.b64encode(png.getvalue()).decode()})])])
+    notebook = new_notebook(
+        cells=[
+            new_code_cell(
+                outputs=[
+                    new_output(
+                        "display_data", {"image/png": base64.b64encode(png.getvalue()).decode()}
+                    )
+                ]
+            )
+        ]
+    )
     before = np.asarray(picture(notebook).convert("RGB")).astype(int)
     notebooks.reduce_colours(notebook)
     once = notebook.cells[0].outputs[0].data["image/png"]
     after = np.asarray(picture(notebook).convert("RGB")).astype(int)
-    assert after.shape == before.shape and abs(after - before).mean() < 0.5 and abs(after - before).max() < 40
+    assert (
+        after.shape == before.shape
+        and abs(after - before).mean() < 0.5
+        and abs(after - before).max() < 40
+    )
     assert len(once) < 0.6 * len(base64.b64encode(png.getvalue()))
     notebooks.reduce_colours(notebook)
     assert notebook.cells[0].outputs[0].data["image/png"] == once

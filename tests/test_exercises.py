@@ -61,7 +61,9 @@ def test_wrong_answers_are_told_apart(name, capsys):
     messages = []
     for fragment, function in WRONG[name].items():
         given, said = answer(name, function, capsys)
-        assert given is EXERCISES[name].solution and said.startswith("✘") and fragment in said, f"{fragment!r} is not in {said!r}"
+        assert given is EXERCISES[name].solution and said.startswith("✘") and fragment in said, (
+            f"{fragment!r} is not in {said!r}"
+        )
         messages.append(said)
     assert len(set(messages)) == len(messages) >= 3
 
@@ -72,15 +74,23 @@ def test_notebooks_have_the_stubs_and_solutions_of_the_modules():
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)
         found = exercises.synchronise(notebook)
-        assert nbformat.writes(notebook) == before, f"{path.name} differs; run python -m tools.exercises"
+        assert nbformat.writes(notebook) == before, (
+            f"{path.name} differs; run python -m tools.exercises"
+        )
         text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
         for name in found:
-            assert EXERCISES[name].solution.__module__ == f"helpers.lesson.exercises.{path.stem[3:]}"
-            assert f"```python\ndef {name}(" in text, f"{path.name} has no folded solution of {name}"
+            assert (
+                EXERCISES[name].solution.__module__ == f"helpers.lesson.exercises.{path.stem[3:]}"
+            )
+            assert f"```python\ndef {name}(" in text, (
+                f"{path.name} has no folded solution of {name}"
+            )
         names += found
     assert sorted(names) == sorted(EXERCISES)
 
 
 def test_a_name_that_is_no_exercise_is_an_error():
-    with pytest.raises(ValueError, match="no exercise is called 'nothing'; there are .*magnitude_mask"):
+    with pytest.raises(
+        ValueError, match="no exercise is called 'nothing'; there are .*magnitude_mask"
+    ):
         answer("nothing", lambda: None, None)

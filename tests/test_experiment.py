@@ -11,10 +11,10 @@ from transformers import BertModel
 
 from helpers import data, machine, profiles, pruning
 from helpers.conditions import OF_THE_PAPER, UNPRUNED
-from helpers.lab.experiment import Run, RunStore, measure, plan, sweep
-from helpers.lab.store import COLUMNS
 from helpers.lab import experiment
 from helpers.lab import store as store_module
+from helpers.lab.experiment import Run, RunStore, measure, plan, sweep
+from helpers.lab.store import COLUMNS
 
 PRUNED = [condition for condition in OF_THE_PAPER if condition not in UNPRUNED]
 
@@ -37,15 +37,33 @@ def never(*arguments, **options):
 # What a run is
 
 
-@pytest.mark.parametrize("values, error, message", [
-    (dict(condition="prune", task="cola"), ValueError, "'prune'.*prune_pretrain, info_deletion"),
-    (dict(condition="dense", task="imdb"), ValueError, "'imdb'.*cola, sst2"),
-    (dict(condition="dense", task="cola", profile="huge"), ValueError, "'huge'.*tiny, small, paper"),
-    (dict(condition="random", task="cola", sparsity=1.0), ValueError, r"\[0, 1\).*1.0"),
-    (dict(condition="random", task="cola", sparsity=60), ValueError, "for 60 percent pass 0.6"),
-    (dict(condition="random", task="cola", sparsity="half"), TypeError, "'half'"),
-    *((dict(condition=condition, task="cola", sparsity=0.5), ValueError, f"{condition}.*must be 0, got 0.5") for condition in UNPRUNED),
-])
+@pytest.mark.parametrize(
+    "values, error, message",
+    [
+        (
+            dict(condition="prune", task="cola"),
+            ValueError,
+            "'prune'.*prune_pretrain, info_deletion",
+        ),
+        (dict(condition="dense", task="imdb"), ValueError, "'imdb'.*cola, sst2"),
+        (
+            dict(condition="dense", task="cola", profile="huge"),
+            ValueError,
+            "'huge'.*tiny, small, paper",
+        ),
+        (dict(condition="random", task="cola", sparsity=1.0), ValueError, r"\[0, 1\).*1.0"),
+        (dict(condition="random", task="cola", sparsity=60), ValueError, "for 60 percent pass 0.6"),
+        (dict(condition="random", task="cola", sparsity="half"), TypeError, "'half'"),
+        *(
+            (
+                dict(condition=condition, task="cola", sparsity=0.5),
+                ValueError,
+                f"{condition}.*must be 0, got 0.5",
+            )
+            for condition in UNPRUNED
+        ),
+    ],
+)
 def test_impossible_runs(values, error, message):
     with pytest.raises(error, match=message):
         Run(**values)
@@ -55,18 +73,35 @@ def test_defaults_are_the_profiles(monkeypatch):
     assert Run("dense", "cola").profile == profiles.get("tiny")
     monkeypatch.setenv("PRUNING_PROFILE", "small")
     default = Run("dense", "cola")
-    assert default.profile == profiles.get("small") and default.learning_rate == profiles.get("small").learning_rates[0]
+    assert (
+        default.profile == profiles.get("small")
+        and default.learning_rate == profiles.get("small").learning_rates[0]
+    )
 
 
 def test_key_is_that_of_the_values(micro):
-    values = dict(condition="random", task="cola", sparsity=0.5, seed=1, learning_rate=1e-3, profile=micro)
-    changes = [dict(condition="prune_pretrain"), dict(task="sst2"), dict(sparsity=0.4), dict(seed=2), dict(learning_rate=2e-3)]
+    values = dict(
+        condition="random", task="cola", sparsity=0.5, seed=1, learning_rate=1e-3, profile=micro
+    )
+    changes = [
+        dict(condition="prune_pretrain"),
+        dict(task="sst2"),
+        dict(sparsity=0.4),
+        dict(seed=2),
+        dict(learning_rate=2e-3),
+    ]
     sweep_only = ("tasks", "learning_rates", "seeds", "sparsities", "checkpoint_every")
     for field in dataclasses.fields(micro):
         if field.name in sweep_only:
             continue
         old = getattr(micro, field.name)
-        new = old + (0,) if isinstance(old, tuple) else f"{old}x" if isinstance(old, str) else (old or 0) + 1
+        new = (
+            old + (0,)
+            if isinstance(old, tuple)
+            else f"{old}x"
+            if isinstance(old, str)
+            else (old or 0) + 1
+        )
         changes.append(dict(profile=micro.replace(**{field.name: new})))
     keys = [Run(**values | change).key for change in [{}, *changes]]
     assert Run(**values).key == keys[0] and len(set(keys)) == len(keys)
@@ -85,11 +120,16 @@ def test_key_stays_the_same_from_version_to_version():
 
 
 def test_numbers_of_numpy_are_numbers(micro):
-    assert Run("dense", "cola", np.float64(0), np.int64(1), np.float64(1e-3), micro).key == Run("dense", "cola", 0, 1, 1e-3, micro).key
+    assert (
+        Run("dense", "cola", np.float64(0), np.int64(1), np.float64(1e-3), micro).key
+        == Run("dense", "cola", 0, 1, 1e-3, micro).key
+    )
 
 
 def test_plan_has_every_combination_and_the_unpruned_once(micro):
-    runs = plan(["prune_pretrain", "dense"], (0.3, 0.5, 0.9), ("cola", "sst2"), (0, 1), profile=micro)
+    runs = plan(
+        ["prune_pretrain", "dense"], (0.3, 0.5, 0.9), ("cola", "sst2"), (0, 1), profile=micro
+    )
     assert len(runs) == 2 * 2 * (3 + 1) == len({r.key for r in runs})
 
 
@@ -104,22 +144,36 @@ def test_plan_checks_all_values_at_once(micro):
 def test_rows_are_tidy(swept):
     assert list(swept.columns) == COLUMNS
     assert set(swept.condition) == set(OF_THE_PAPER)
-    assert not swept.isna().any().any() and not swept.duplicated(["condition", "sparsity", "task", "seed", "metric"]).any()
-    assert set(swept[swept.condition.isin(PRUNED)].sparsity) == {0.5} and set(swept[swept.condition.isin(UNPRUNED)].sparsity) == {0}
-    assert swept[swept.metric == "accuracy"].value.between(0, 1).all() and (swept[swept.metric == "train_loss"].value > 0).all()
+    assert (
+        not swept.isna().any().any()
+        and not swept.duplicated(["condition", "sparsity", "task", "seed", "metric"]).any()
+    )
+    assert set(swept[swept.condition.isin(PRUNED)].sparsity) == {0.5} and set(
+        swept[swept.condition.isin(UNPRUNED)].sparsity
+    ) == {0}
+    assert (
+        swept[swept.metric == "accuracy"].value.between(0, 1).all()
+        and (swept[swept.metric == "train_loss"].value > 0).all()
+    )
 
 
 @pytest.mark.parametrize("condition", OF_THE_PAPER)
 def test_each_condition_measures_what_it_can(swept, condition):
     measured = {"accuracy", "matthews_correlation", "train_loss"}
     pretrained = condition not in ("from_scratch", "majority")
-    assert set(swept[swept.condition == condition].metric) == measured | ({"mlm_loss"} if pretrained else set())
+    assert set(swept[swept.condition == condition].metric) == measured | (
+        {"mlm_loss"} if pretrained else set()
+    )
 
 
 def test_conditions_share_their_pre_training(swept, store):
     loss = swept[swept.metric == "mlm_loss"].set_index("condition").value
     assert loss.prune_pretrain == loss.info_deletion and loss.dense == loss.prune_downstream
-    assert len({loss.prune_pretrain, loss.dense, loss.random}) == 3 == len(list((store.folder / "checkpoints").iterdir()))
+    assert (
+        len({loss.prune_pretrain, loss.dense, loss.random})
+        == 3
+        == len(list((store.folder / "checkpoints").iterdir()))
+    )
 
 
 def test_majority_is_the_constant_prediction(swept, micro):
@@ -128,23 +182,35 @@ def test_majority_is_the_constant_prediction(swept, micro):
     accuracy = np.mean(np.array(examples["validation"]["label"]) == counts.argmax())
     entropy = -(counts / counts.sum() * np.log(counts / counts.sum())).sum()
     measured = swept[swept.condition == "majority"].set_index("metric").value
-    assert measured.to_dict() == pytest.approx({"accuracy": accuracy, "matthews_correlation": 0, "train_loss": entropy})
+    assert measured.to_dict() == pytest.approx(
+        {"accuracy": accuracy, "matthews_correlation": 0, "train_loss": entropy}
+    )
 
 
 def test_majority_of_uneven_classes(micro, tmp_path):
     measured = measure(Run("majority", "mnli", profile=micro), tmp_path).set_index("metric").value
     labels = np.array(data.load_examples(micro, "mnli")["validation"]["label"])
-    assert measured.accuracy == np.mean(labels == np.bincount(data.load_examples(micro, "mnli")["train"]["label"]).argmax())
+    assert measured.accuracy == np.mean(
+        labels == np.bincount(data.load_examples(micro, "mnli")["train"]["label"]).argmax()
+    )
 
 
-@pytest.mark.parametrize("kind, sparsity", [("gradual-0.5", 0.5), ("random-0.5", 0.5), ("gradual-0-", 0.0)])
+@pytest.mark.parametrize(
+    "kind, sparsity", [("gradual-0.5", 0.5), ("random-0.5", 0.5), ("gradual-0-", 0.0)]
+)
 def test_stored_checkpoints_are_ordinary_ones_with_exact_zeros(swept, store, kind, sparsity):
     (folder,) = (store.folder / "checkpoints").glob(f"{kind}*")
     model = BertModel.from_pretrained(folder)
     report = pruning.sparsity_report(model)
-    assert report.zeros.tolist()[:-1] == [round(n * sparsity) for n in report.entries][:-1] and "pooler.dense.weight" in report.index
+    assert (
+        report.zeros.tolist()[:-1] == [round(n * sparsity) for n in report.entries][:-1]
+        and "pooler.dense.weight" in report.index
+    )
     masks = pruning.load_masks(folder / "masks.safetensors")
-    assert all(torch.equal(weight != 0, masks[name]) for name, weight in pruning.prunable_parameters(model).items())
+    assert all(
+        torch.equal(weight != 0, masks[name])
+        for name, weight in pruning.prunable_parameters(model).items()
+    )
 
 
 def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
@@ -159,22 +225,47 @@ def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
     monkeypatch.setattr(experiment, "predict", predict)
     for condition in OF_THE_PAPER:
         if condition != "majority":
-            measure(Run(condition, "cola", 0.5 if condition in PRUNED else 0, learning_rate=5e-3, profile=micro), store)
+            measure(
+                Run(
+                    condition,
+                    "cola",
+                    0.5 if condition in PRUNED else 0,
+                    learning_rate=5e-3,
+                    profile=micro,
+                ),
+                store,
+            )
     for condition in ("prune_pretrain", "prune_downstream", "random"):
-        assert seen[condition].drop("total").tolist() == pytest.approx([0.5] * 14, abs=1e-2), condition
+        assert seen[condition].drop("total").tolist() == pytest.approx([0.5] * 14, abs=1e-2), (
+            condition
+        )
         assert seen[condition].drop(["total", "embeddings.word_embeddings.weight"]).eq(0.5).all()
     # Words that the task does not use stay at their starting values, zeros as well.
     words = "embeddings.word_embeddings.weight"
     assert seen["info_deletion"].drop(["total", words]).max() < 0.1
     assert seen["info_deletion"]["total"] < seen["prune_pretrain"]["total"]
-    assert seen["dense"].drop(["total", words]).max() == 0 == seen["from_scratch"].drop(["total", words]).max()
+    assert (
+        seen["dense"].drop(["total", words]).max()
+        == 0
+        == seen["from_scratch"].drop(["total", words]).max()
+    )
 
 
 def test_provenance_is_kept_beside_the_rows(swept, store, micro):
     record = store.read(Run("dense", "cola", profile=micro).key)
-    assert record["run"]["profile"]["mlm_steps"] == micro.pretraining.steps and record["run"]["condition"] == "dense"
+    assert (
+        record["run"]["profile"]["mlm_steps"] == micro.pretraining.steps
+        and record["run"]["condition"] == "dense"
+    )
     provenance = record["provenance"]
-    assert {"machine", "versions", "commit", "date", "wall_seconds", "peak_memory_mb"} <= provenance.keys()
+    assert {
+        "machine",
+        "versions",
+        "commit",
+        "date",
+        "wall_seconds",
+        "peak_memory_mb",
+    } <= provenance.keys()
     assert (provenance["train_rows"], provenance["dev_rows"]) == (32, 32)
     assert 50 < provenance["peak_memory_mb"] < 10_000 and 0 < provenance["wall_seconds"] < 600
 
@@ -315,10 +406,15 @@ def test_an_interrupted_checkpoint_is_made_again(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         store.checkpoint("key", make_checkpoint(calls, fail=True))
     assert not list((tmp_path / "checkpoints").iterdir())
-    assert (store.checkpoint("key", make_checkpoint(calls))[0] / "weights").is_file() and len(calls) == 2
+    assert (store.checkpoint("key", make_checkpoint(calls))[0] / "weights").is_file() and len(
+        calls
+    ) == 2
 
 
-@pytest.mark.parametrize("name, content", [("weights", "1 2 4"), ("weights", None), ("info.json", '{"mlm_'), ("info.json", "{}")])
+@pytest.mark.parametrize(
+    "name, content",
+    [("weights", "1 2 4"), ("weights", None), ("info.json", '{"mlm_'), ("info.json", "{}")],
+)
 def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
     store, calls = RunStore(tmp_path), []
     folder, _ = store.checkpoint("key", make_checkpoint(calls))
@@ -328,7 +424,9 @@ def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
         (folder / name).write_text(content)
     with pytest.warns(UserWarning, match="damaged"):
         folder, info = store.checkpoint("key", make_checkpoint(calls))
-    assert (folder / "weights").read_text() == "1 2 3" and info["mlm_loss"] == 1.5 and len(calls) == 2
+    assert (
+        (folder / "weights").read_text() == "1 2 3" and info["mlm_loss"] == 1.5 and len(calls) == 2
+    )
 
 
 # What a profile says
@@ -337,18 +435,42 @@ def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
 def test_the_papers_epochs_depend_on_the_sparsity():
     paper = profiles.get("paper").fine_tuning
     assert [paper.epochs_for("info_deletion", s) for s in (0, 0.6, 0.7, 0.9)] == [13, 13, 15, 15]
-    assert [paper.epochs_for("prune_downstream", s) for s in (0.3, 0.7, 0.8, 0.9)] == [(3, 5), (3, 5), (3, 7), (3, 7)]
-    assert {paper.epochs_for(c, 0.9) for c in ("prune_pretrain", "random", "dense", "from_scratch")} == {3}
+    assert [paper.epochs_for("prune_downstream", s) for s in (0.3, 0.7, 0.8, 0.9)] == [
+        (3, 5),
+        (3, 5),
+        (3, 7),
+        (3, 7),
+    ]
+    assert {
+        paper.epochs_for(c, 0.9) for c in ("prune_pretrain", "random", "dense", "from_scratch")
+    } == {3}
 
 
 def test_the_papers_protocol_value_by_value():
     """Sec. 3.2 and the authors' code: the facts a reader can look up, and no other source than the profile."""
     p = profiles.get("paper")
     values, tuning = p.pretraining, p.fine_tuning
-    assert (p.model, values.steps, values.ramp_steps, values.frequency) == ("google-bert/bert-base-uncased", 100_000, 10_000, 10)
-    assert (values.batch, values.max_length, values.learning_rate, values.mlm_probability, values.warmup_steps) == (32, 128, 2e-5, 0.15, 10)
+    assert (p.model, values.steps, values.ramp_steps, values.frequency) == (
+        "google-bert/bert-base-uncased",
+        100_000,
+        10_000,
+        10,
+    )
+    assert (
+        values.batch,
+        values.max_length,
+        values.learning_rate,
+        values.mlm_probability,
+        values.warmup_steps,
+    ) == (32, 128, 2e-5, 0.15, 10)
     assert (tuning.epochs, tuning.batch, p.learning_rates) == (3, 32, (2e-5, 3e-5, 4e-5, 5e-5))
-    assert p.sparsities == tuple(n / 10 for n in range(10)) and set(p.tasks) == {"mnli", "qqp", "qnli", "sst2", "cola"}
+    assert p.sparsities == tuple(n / 10 for n in range(10)) and set(p.tasks) == {
+        "mnli",
+        "qqp",
+        "qnli",
+        "sst2",
+        "cola",
+    }
     assert dict(values.options)["adam_epsilon"] == dict(tuning.options)["adam_epsilon"] == 1e-6
     assert tuning.train_rows is tuning.dev_rows is values.text_rows is None
 
@@ -356,7 +478,11 @@ def test_the_papers_protocol_value_by_value():
 def test_one_pruned_checkpoint_for_all_seeds(micro, tmp_path):
     store = RunStore(tmp_path)
     shared = micro.replace(pretraining={"seed": 5})
-    sweep([Run("prune_pretrain", "cola", 0.5, seed, profile=shared) for seed in (0, 1)], store, progress=False)
+    sweep(
+        [Run("prune_pretrain", "cola", 0.5, seed, profile=shared) for seed in (0, 1)],
+        store,
+        progress=False,
+    )
     [folder] = (tmp_path / "checkpoints").iterdir()
     assert json.loads((folder / "info.json").read_text())["seed"] == 5
 
@@ -365,9 +491,18 @@ def test_options_of_the_trainer_reach_it(micro, tmp_path, monkeypatch):
     seen = []
     for name in ("train_mlm", "fine_tune"):
         original = getattr(experiment, name)
-        monkeypatch.setattr(experiment, name, lambda *a, original=original, name=name, **k: seen.append(
-            (name, k.get("adam_epsilon"), k.get("train_sampling_strategy"))) or original(*a, **k))
-    profile = micro.replace(pretraining={"options": (("adam_epsilon", 1e-06),)}, fine_tuning={"options": (("train_sampling_strategy", "group_by_length"),)})
+        monkeypatch.setattr(
+            experiment,
+            name,
+            lambda *a, original=original, name=name, **k: (
+                seen.append((name, k.get("adam_epsilon"), k.get("train_sampling_strategy")))
+                or original(*a, **k)
+            ),
+        )
+    profile = micro.replace(
+        pretraining={"options": (("adam_epsilon", 1e-06),)},
+        fine_tuning={"options": (("train_sampling_strategy", "group_by_length"),)},
+    )
     assert Run("dense", "cola", profile=profile).key != Run("dense", "cola", profile=micro).key
     measure(Run("dense", "cola", profile=profile), RunStore(tmp_path))
     assert seen == [("train_mlm", 1e-6, None), ("fine_tune", None, "group_by_length")]
@@ -376,7 +511,14 @@ def test_options_of_the_trainer_reach_it(micro, tmp_path, monkeypatch):
 def test_burn_in_is_shared_whatever_comes_after(micro, tmp_path):
     store = RunStore(tmp_path)
     for steps in (3, 4):
-        measure(Run("dense", "cola", profile=micro.replace(pretraining={"burn_in_steps": 2, "steps": steps})), store)
+        measure(
+            Run(
+                "dense",
+                "cola",
+                profile=micro.replace(pretraining={"burn_in_steps": 2, "steps": steps}),
+            ),
+            store,
+        )
     names = [path.name for path in (tmp_path / "checkpoints").iterdir()]
     assert len([name for name in names if name.startswith("burn-in")]) == 1 and len(names) == 3
 
@@ -387,7 +529,16 @@ def test_results_are_handed_over_one_by_one(micro, tmp_path, jobs):
     sweep(runs[:1], tmp_path, progress=False)
     seen = []
     rows = sweep(runs, tmp_path, jobs, progress=False, on_result=seen.append)
-    assert len(seen) == 4 and all(len(result.groupby(["condition", "task", "seed"])) == 1 for result in seen)
-    assert seen[0].condition.unique().tolist() == ["majority"] and seen[0].task.unique().tolist() == ["cola"]  # the one that was there
+    assert len(seen) == 4 and all(
+        len(result.groupby(["condition", "task", "seed"])) == 1 for result in seen
+    )
+    assert seen[0].condition.unique().tolist() == ["majority"] and seen[
+        0
+    ].task.unique().tolist() == ["cola"]  # the one that was there
     key = ["condition", "task", "metric"]
-    assert pd.concat(seen).set_index(key).value.sort_index().equals(rows.set_index(key).value.sort_index())
+    assert (
+        pd.concat(seen)
+        .set_index(key)
+        .value.sort_index()
+        .equals(rows.set_index(key).value.sort_index())
+    )

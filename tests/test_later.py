@@ -23,9 +23,19 @@ class Line(nn.Module):
 
 
 def train(model, pruning_callback, folder, x, steps, resume=None, save=False):
-    arguments = TrainingArguments(str(folder), max_steps=steps, per_device_train_batch_size=1, learning_rate=1e-3, weight_decay=0.0,
-                                  report_to="none", disable_tqdm=True, use_cpu=True, lr_scheduler_type="constant",
-                                  save_strategy="steps" if save else "no", save_steps=3)
+    arguments = TrainingArguments(
+        str(folder),
+        max_steps=steps,
+        per_device_train_batch_size=1,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+        lr_scheduler_type="constant",
+        save_strategy="steps" if save else "no",
+        save_steps=3,
+    )
     rows = [{"x": torch.tensor(x), "labels": torch.tensor(0.0)} for _ in range(steps)]
     trainer = Trainer(model, arguments, train_dataset=rows, callbacks=[pruning_callback])
     trainer.train(resume_from_checkpoint=resume)
@@ -34,7 +44,10 @@ def train(model, pruning_callback, folder, x, steps, resume=None, save=False):
 
 def test_what_moves_towards_zero_is_pruned_whatever_its_magnitude(tmp_path):
     # Gradient descent goes against x: the large first and third weights shrink, the small second and fourth grow.
-    model, prune = Line([0.9, 0.1, -0.8, -0.2]), recipes.MovementPruning(0.5, begin=2, end=4, frequency=1)
+    model, prune = (
+        Line([0.9, 0.1, -0.8, -0.2]),
+        recipes.MovementPruning(0.5, begin=2, end=4, frequency=1),
+    )
     train(model, prune, tmp_path, [1.0, -1.0, -1.0, 1.0], 6)
     assert prune.masks["line.weight"].tolist() == [[False, True, False, True]]
     assert model.line.weight[0, [0, 2]].tolist() == [0.0, 0.0]
@@ -54,17 +67,47 @@ def test_pruned_weights_are_scored_too(tmp_path):
 def test_movement_pruning_resumes_where_it_was(make, tmp_path, tokenizer):
     from datasets import Dataset
 
-    rows = Dataset.from_dict({**tokenizer([f"w{i % 50} w{i % 7}" for i in range(32)]), "labels": [i % 2 for i in range(32)]})
+    rows = Dataset.from_dict(
+        {
+            **tokenizer([f"w{i % 50} w{i % 7}" for i in range(32)]),
+            "labels": [i % 2 for i in range(32)],
+        }
+    )
     options = dict(epochs=2, batch_size=4, learning_rate=1e-3, checkpoint_every=8)
     results = []
     for name in ("whole", "broken"):
-        model, prune = make(BertForSequenceClassification, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), recipes.MovementPruning(0.6, begin=2, end=12, frequency=2)
+        model, prune = (
+            make(
+                BertForSequenceClassification,
+                hidden_dropout_prob=0.0,
+                attention_probs_dropout_prob=0.0,
+            ),
+            recipes.MovementPruning(0.6, begin=2, end=12, frequency=2),
+        )
         if name == "broken":
             stop = _StopAfter(8)
             with pytest.raises(KeyboardInterrupt):
-                training.fine_tune(model, tokenizer, rows, output_dir=tmp_path / name, pruning=prune, callbacks=[stop], **options)
-            model, prune = make(BertForSequenceClassification, seed=3, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0), recipes.MovementPruning(0.6, begin=2, end=12, frequency=2)
-        training.fine_tune(model, tokenizer, rows, output_dir=tmp_path / name, pruning=prune, **options)
+                training.fine_tune(
+                    model,
+                    tokenizer,
+                    rows,
+                    output_dir=tmp_path / name,
+                    pruning=prune,
+                    callbacks=[stop],
+                    **options,
+                )
+            model, prune = (
+                make(
+                    BertForSequenceClassification,
+                    seed=3,
+                    hidden_dropout_prob=0.0,
+                    attention_probs_dropout_prob=0.0,
+                ),
+                recipes.MovementPruning(0.6, begin=2, end=12, frequency=2),
+            )
+        training.fine_tune(
+            model, tokenizer, rows, output_dir=tmp_path / name, pruning=prune, **options
+        )
         results.append((model.state_dict(), prune.scores))
     (whole, scores), (again, scores_again) = results
     assert all(torch.equal(whole[name], again[name]) for name in whole)
@@ -86,15 +129,31 @@ def test_the_lottery_rewinds_and_prunes_in_equal_shares(make, tmp_path, tokenize
 
     rows = Dataset.from_dict({**tokenizer(["w1 w2", "w3"] * 8), "labels": [0, 1] * 8})
     model = make(BertForSequenceClassification)
-    before, kept, tune = {k: v.clone() for k, v in model.state_dict().items()}, [], recipes.fine_tune
+    before, kept, tune = (
+        {k: v.clone() for k, v in model.state_dict().items()},
+        [],
+        recipes.fine_tune,
+    )
 
     def spy(model, *arguments, pruning=None, **options):
-        assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())  # rewound
+        assert all(
+            torch.equal(before[name], value) for name, value in model.state_dict().items()
+        )  # rewound
         kept.append(sum(int(m.sum()) for m in pruning.masks.values()) if pruning else None)
         return tune(model, *arguments, pruning=pruning, **options)
 
     monkeypatch.setattr(recipes, "fine_tune", spy)
-    masks = recipes.lottery_masks(model, tokenizer, rows, 0.75, rounds=2, output_dir=tmp_path, epochs=1, batch_size=4, learning_rate=1e-2)
+    masks = recipes.lottery_masks(
+        model,
+        tokenizer,
+        rows,
+        0.75,
+        rounds=2,
+        output_dir=tmp_path,
+        epochs=1,
+        batch_size=4,
+        learning_rate=1e-2,
+    )
     entries = sum(w.numel() for w in pruning.prunable_parameters(model).values())
     assert kept == [None, entries // 2]
     assert sum(int(m.sum()) for m in masks.values()) == entries // 4
@@ -114,15 +173,24 @@ def test_every_condition_runs_and_ends_at_its_sparsity(condition, micro, tmp_pat
     assert list(rows.columns) == store.COLUMNS and set(rows.condition) == {condition}
     assert {"accuracy", "train_loss", "mlm_loss"} <= set(rows.metric)
     model = models[condition]
-    weights = structure.layer_matrices(model) if condition in ("structured", "single") else pruning.prunable_parameters(model)
-    zeros = sum(int((w == 0).sum()) for w in weights.values()) / sum(w.numel() for w in weights.values())
+    weights = (
+        structure.layer_matrices(model)
+        if condition in ("structured", "single")
+        else pruning.prunable_parameters(model)
+    )
+    zeros = sum(int((w == 0).sum()) for w in weights.values()) / sum(
+        w.numel() for w in weights.values()
+    )
     assert zeros == pytest.approx(0.5, abs=0.01)
     if condition in ("structured", "single"):
         assert not (model.bert.embeddings.word_embeddings.weight[5:] == 0).any()
 
 
 def test_all_of_them_start_from_the_dense_checkpoint(micro):
-    needs = [runs.checkpoint_of(runs.Run(c, "sst2", s, profile=micro)) for c, s in (("dense", 0.0), *((c, 0.5) for c in conditions.LATER))]
+    needs = [
+        runs.checkpoint_of(runs.Run(c, "sst2", s, profile=micro))
+        for c, s in (("dense", 0.0), *((c, 0.5) for c in conditions.LATER))
+    ]
     assert all(need == needs[0] for need in needs)
 
 

@@ -10,7 +10,10 @@ def test_every_run_is_there_with_every_seed():
     assert list(ROWS.columns) == store.COLUMNS
     assert set(ROWS.condition) == set(conditions.CONDITIONS)
     accuracy = ROWS[ROWS.metric == "accuracy"]
-    assert (accuracy.groupby(["condition", "sparsity", "task"]).seed.nunique() == len(profiles.get("tiny").seeds)).all()
+    assert (
+        accuracy.groupby(["condition", "sparsity", "task"]).seed.nunique()
+        == len(profiles.get("tiny").seeds)
+    ).all()
     assert accuracy.value.between(0, 1).all()
 
 

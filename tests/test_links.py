@@ -17,8 +17,15 @@ from packaging.requirements import Requirement
 from tools import links
 
 ADDRESS = links.repository(ROOT / "pyproject.toml")
-COLAB = {line.split("==")[0]: line.split("==")[1] for line in (ROOT / "tests/colab.txt").read_text().splitlines() if "==" in line}
-DEPENDENCIES = [Requirement(line) for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]]
+COLAB = {
+    line.split("==")[0]: line.split("==")[1]
+    for line in (ROOT / "tests/colab.txt").read_text().splitlines()
+    if "==" in line
+}
+DEPENDENCIES = [
+    Requirement(line)
+    for line in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+]
 # Runs a cell in IPython, with what %pip is given printed in place of done
 SIMULATION = """
 import json, sys, types
@@ -33,7 +40,12 @@ print(json.dumps(commands))
 
 
 def pip_commands(place, folder):
-    done = subprocess.run([sys.executable, "-c", SIMULATION, links.colab_cell(ADDRESS), place], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SIMULATION, links.colab_cell(ADDRESS), place],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -43,17 +55,26 @@ def test_badges_open_this_notebook(name):
     first = read(name).cells[0].source
     title, line = first.splitlines()[0], first.splitlines()[2]
     assert title.startswith("# ") and line == links.badges(ADDRESS, name)
-    assert f"notebooks%2F{name}.ipynb" in line and f"/notebooks/{name}.ipynb" in line and first.count("Open in Colab") == 1
+    assert (
+        f"notebooks%2F{name}.ipynb" in line
+        and f"/notebooks/{name}.ipynb" in line
+        and first.count("Open in Colab") == 1
+    )
 
 
 def test_badges_of_the_readme_open_the_first_notebook():
-    assert links.badges(ADDRESS, NAMES[0]) in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert (
+        links.badges(ADDRESS, NAMES[0])
+        in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    )
 
 
 @each_notebook
 def test_first_cell_is_colabs(name):
     cell = code_cells(name)[0]
-    assert cell.source == links.colab_cell(ADDRESS) and "remove-cell" in cell.metadata.tags, "python -m tools.links writes it"
+    assert cell.source == links.colab_cell(ADDRESS) and "remove-cell" in cell.metadata.tags, (
+        "python -m tools.links writes it"
+    )
 
 
 def test_first_cell_does_nothing_elsewhere(tmp_path):
@@ -66,48 +87,92 @@ def test_first_cell_adds_to_colab_what_it_lacks_and_changes_nothing_else(tmp_pat
     words = shlex.split(command)
     assert words[:1] == ["install"] and "--no-deps" in words and f"git+{ADDRESS}" in words
     added = {word for word in words[1:] if not word.startswith(("-", "git+"))}
-    assert added == {r.name for r in DEPENDENCIES} - set(COLAB) - {"jupyterlab"}  # Colab is its own front end
+    assert added == {r.name for r in DEPENDENCIES} - set(COLAB) - {
+        "jupyterlab"
+    }  # Colab is its own front end
 
 
-@pytest.mark.parametrize("requirement", [r for r in DEPENDENCIES if r.name in COLAB], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "requirement", [r for r in DEPENDENCIES if r.name in COLAB], ids=lambda r: r.name
+)
 def test_what_colab_has_is_supported(requirement):
     assert requirement.specifier.contains(COLAB[requirement.name])
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git repository to fetch the course from")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists(), reason="no git repository to fetch the course from"
+)
 def test_course_can_be_fetched(tmp_path):
     """The cell's own pip command, as a dry run, with the repository's address leading to this one."""
     pytest.importorskip("setuptools", "77", reason="pip builds the course with setuptools")
     (command,) = pip_commands("colab", tmp_path)
-    environment = os.environ | {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf", "GIT_CONFIG_VALUE_0": ADDRESS}
-    done = subprocess.run([sys.executable, "-m", "pip", *shlex.split(command), "--dry-run", "--no-index", "--no-build-isolation", "--report", "report.json"],
-                          cwd=tmp_path, env=environment, capture_output=True, text=True)
+    environment = os.environ | {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{ROOT.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
+    }
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            *shlex.split(command),
+            "--dry-run",
+            "--no-index",
+            "--no-build-isolation",
+            "--report",
+            "report.json",
+        ],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
-    assert {entry["metadata"]["name"] for entry in json.loads((tmp_path / "report.json").read_text())["install"]} <= {"compressing-bert-course"}
+    assert {
+        entry["metadata"]["name"]
+        for entry in json.loads((tmp_path / "report.json").read_text())["install"]
+    } <= {"compressing-bert-course"}
 
 
 @pytest.fixture
 def fork(tmp_path, monkeypatch):
     """A course with two notebooks, in the working folder."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://github.com/OWNER/course"\n')
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.urls]\nRepository = "https://github.com/OWNER/course"\n'
+    )
     (tmp_path / "README.md").write_text("# Course\n\nText.\n")
     (tmp_path / "notebooks").mkdir()
     head = "# 00 · Title\n\n**Question.** What?\n\n| | |\n|---|---|\n| **Paper** | all |"
     for name, first in (("00_start", f"{head}\n\n## 1 Section\n\nText."), ("01_next", head)):
-        nbformat.write(new_notebook(cells=[new_markdown_cell(first, id="head"), new_code_cell("1 + 1", id="sum")]), tmp_path / f"notebooks/{name}.ipynb")
+        nbformat.write(
+            new_notebook(
+                cells=[new_markdown_cell(first, id="head"), new_code_cell("1 + 1", id="sum")]
+            ),
+            tmp_path / f"notebooks/{name}.ipynb",
+        )
     return tmp_path
 
 
 def test_a_fork_is_written_by_one_command(fork, capsys):
     assert links.main(["jane/bert-course"]) == 0
     assert "2 notebooks lead to https://github.com/jane/bert-course" in capsys.readouterr().out
-    start, following = (nbformat.read(path, as_version=4) for path in sorted(fork.glob("notebooks/*.ipynb")))
-    assert [cell.id for cell in start.cells] == ["head", "colab", "head-rest", "sum"] and start.cells[2].source == "## 1 Section\n\nText."
+    start, following = (
+        nbformat.read(path, as_version=4) for path in sorted(fork.glob("notebooks/*.ipynb"))
+    )
+    assert [cell.id for cell in start.cells] == [
+        "head",
+        "colab",
+        "head-rest",
+        "sum",
+    ] and start.cells[2].source == "## 1 Section\n\nText."
     assert [cell.id for cell in following.cells] == ["head", "colab", "sum"]
     assert "gh/jane/bert-course/HEAD?labpath=notebooks%2F01_next.ipynb" in following.cells[0].source
     assert "git+https://github.com/jane/bert-course " in following.cells[1].source
-    assert (fork / "README.md").read_text().startswith("# Course\n\n[![Open in Binder]") and "\n\nText.\n" in (fork / "README.md").read_text()
+    assert (fork / "README.md").read_text().startswith(
+        "# Course\n\n[![Open in Binder]"
+    ) and "\n\nText.\n" in (fork / "README.md").read_text()
 
     written = {path: path.read_bytes() for path in fork.rglob("*.*") if path.is_file()}
     assert links.main([]) == 0
@@ -117,11 +182,15 @@ def test_a_fork_is_written_by_one_command(fork, capsys):
     assert "jane" not in "".join(path.read_text() for path in written)
 
 
-@pytest.mark.parametrize("arguments", [["https://github.com/jane/course"], ["jane"], ["jane/course", "joe/course"]])
+@pytest.mark.parametrize(
+    "arguments", [["https://github.com/jane/course"], ["jane"], ["jane/course", "joe/course"]]
+)
 def test_what_is_no_repository_changes_nothing(fork, capsys, arguments):
     before = (fork / "pyproject.toml").read_text()
     assert links.main(arguments) == 2
-    assert arguments[0] in capsys.readouterr().err and (fork / "pyproject.toml").read_text() == before
+    assert (
+        arguments[0] in capsys.readouterr().err and (fork / "pyproject.toml").read_text() == before
+    )
 
 
 def test_outside_of_the_course_it_says_where_to_go(tmp_path, monkeypatch, capsys):
@@ -130,8 +199,14 @@ def test_outside_of_the_course_it_says_where_to_go(tmp_path, monkeypatch, capsys
     assert "go to the top of the course" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("path", sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "src/helpers").rglob("*.py")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    sorted([*(ROOT / "notebooks").glob("*.ipynb"), *(ROOT / "src/helpers").rglob("*.py")]),
+    ids=lambda path: path.name,
+)
 def test_no_widget_is_newer_than_colabs(path):
     """Colab has ipywidgets 7.7.1; these came with 8."""
     newer = r"\b(Stack|TagsInput|ColorsInput|FloatsInput|IntsInput|DatetimePicker|NaiveDatetimePicker|TimePicker)\(|\.titles\b|\btitles="
-    assert COLAB["ipywidgets"].startswith("7.") and not re.findall(newer, path.read_text(encoding="utf-8"))
+    assert COLAB["ipywidgets"].startswith("7.") and not re.findall(
+        newer, path.read_text(encoding="utf-8")
+    )

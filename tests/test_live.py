@@ -1,6 +1,5 @@
 """The figure that results join, and the form of notebook 09: what is chosen is run, drawn and told."""
 
-
 import pandas as pd
 import pytest
 
@@ -11,7 +10,9 @@ from helpers.lesson.widgets import live
 
 @pytest.fixture
 def form(micro, tmp_path):
-    return live.experiment_form(micro, {"paper": paper.table1_rows()}, tmp_path / "runs", "cola", (0.5,))
+    return live.experiment_form(
+        micro, {"paper": paper.table1_rows()}, tmp_path / "runs", "cola", (0.5,)
+    )
 
 
 def test_the_run_button_runs_the_sweep_and_the_points_join_the_figure(form, micro, tmp_path):
@@ -27,9 +28,17 @@ def test_the_run_button_runs_the_sweep_and_the_points_join_the_figure(form, micr
     form.button.click()
     assert "Done" in form.readout.value and not form.button.disabled
     rows = form.figure.rows
-    assert set(rows.condition) == {"majority", "dense", "prune_pretrain"} and set(rows.task) == {"cola"}
+    assert set(rows.condition) == {"majority", "dense", "prune_pretrain"} and set(rows.task) == {
+        "cola"
+    }
     assert len(pictures) == 4  # a new one with each run
-    expected = experiment.measure(runs.Run("prune_pretrain", "cola", 0.5, profile=micro), tmp_path / "runs").set_index("metric").value
+    expected = (
+        experiment.measure(
+            runs.Run("prune_pretrain", "cola", 0.5, profile=micro), tmp_path / "runs"
+        )
+        .set_index("metric")
+        .value
+    )
     assert f"at 50% <b>{100 * expected.accuracy:.1f}%</b>" in form.figure.readout.value
 
 
@@ -49,8 +58,13 @@ def test_every_control_of_the_form_changes_what_is_run(form):
     assert set(form.figure.rows.task) == {"mnli"} and "MNLI" in form.figure.readout.value
 
 
-@pytest.mark.parametrize("name, message", [("nobody/nothing", "cannot load nobody/nothing"), ("gpt", "which this course cannot prune")])
-def test_a_model_that_cannot_be_run_is_told_and_the_button_comes_back(form, name, message, tmp_path):
+@pytest.mark.parametrize(
+    "name, message",
+    [("nobody/nothing", "cannot load nobody/nothing"), ("gpt", "which this course cannot prune")],
+)
+def test_a_model_that_cannot_be_run_is_told_and_the_button_comes_back(
+    form, name, message, tmp_path
+):
     from transformers import GPT2Config
 
     GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=60).save_pretrained(tmp_path / "gpt")
@@ -73,12 +87,22 @@ def test_an_interrupted_form_goes_on(form, monkeypatch):
 
 
 def test_form_of_a_profile_on_glue_offers_every_task(micro):
-    offered = live.experiment_form(micro.replace(fine_tuning={"glue": "nyu-mll/glue"}), {}, task="stsb").controls["task"].options
+    offered = (
+        live.experiment_form(micro.replace(fine_tuning={"glue": "nyu-mll/glue"}), {}, task="stsb")
+        .controls["task"]
+        .options
+    )
     assert [task for _, task in offered] == list(tasks.COLUMNS)
 
 
 def test_live_figure_of_regression_shows_the_correlation():
-    row = {"condition": "dense", "sparsity": 0.0, "metric": "pearson", "value": 0.8125, "task": "stsb"}
+    row = {
+        "condition": "dense",
+        "sparsity": 0.0,
+        "metric": "pearson",
+        "value": 0.8125,
+        "task": "stsb",
+    }
     box = live.live_curves({"paper": paper.table1_rows()}, "stsb")
     assert "none yet" in box.readout.value
     box.add(pd.DataFrame([row]))

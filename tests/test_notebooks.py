@@ -20,25 +20,56 @@ BINDER_MEGABYTES = 1_500  # of the 2,000 at which Binder kills; the rest is Jupy
 @each_notebook
 def test_every_cell_runs_within_the_memory(name, tmp_path):
     report = tmp_path / "report.xml"
-    environment = {key: value for key, value in os.environ.items() if key not in ("PRUNING_PROFILE", "HUB_MIRROR")}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in ("PRUNING_PROFILE", "HUB_MIRROR")
+    }
+    environment["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
     done = subprocess.run(
         [
-            sys.executable, "-m", "pytest", "-p", "kernel_memory", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=600",
-            "-p", "no:cacheprovider", "--color=no", f"--junitxml={report}", FOLDER / f"{name}.ipynb",
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "kernel_memory",
+            "--nbval-lax",
+            "--nbval-current-env",
+            "--nbval-cell-timeout=600",
+            "-p",
+            "no:cacheprovider",
+            "--color=no",
+            f"--junitxml={report}",
+            FOLDER / f"{name}.ipynb",
         ],
-        cwd=ROOT, env=environment, capture_output=True, text=True,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     # A child of a test case is what went wrong with it: failure, error or skipped.
     results = list(ElementTree.parse(report).iter("testcase"))
-    passed = [case for case in results if not {child.tag for child in case} & {"failure", "error", "skipped"}]
+    passed = [
+        case
+        for case in results
+        if not {child.tag for child in case} & {"failure", "error", "skipped"}
+    ]
     assert len(passed) == len(code_cells(name))
-    megabytes = [float(entry.get("value")) for case in results for entry in case.iter("property") if entry.get("name") == "peak_megabytes"]
+    megabytes = [
+        float(entry.get("value"))
+        for case in results
+        for entry in case.iter("property")
+        if entry.get("name") == "peak_megabytes"
+    ]
     assert len(megabytes) == len(passed)
     if megabytes[-1] == megabytes[-1]:  # not every system tells
         assert megabytes[-1] < BINDER_MEGABYTES
-        assert megabytes[-1] < 1000 * (stated_gigabytes(name) + 0.2), "the first cell states less; python -m tools.notebooks --in-place measures"
+        assert megabytes[-1] < 1000 * (stated_gigabytes(name) + 0.2), (
+            "the first cell states less; python -m tools.notebooks --in-place measures"
+        )
 
 
 @pytest.fixture
@@ -46,35 +77,69 @@ def small_course(tmp_path):
     """A README and a notebook that says that it takes 9.9 minutes; the folder of the notebook."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    (tmp_path / "README.md").write_text("| [00](notebooks/00_a.ipynb) | What? | 9.9 |\n| [01](notebooks/01_b.ipynb) | What? | 7.7 |\nwhat the cells take on two CPU cores\n")
+    (tmp_path / "README.md").write_text(
+        "| [00](notebooks/00_a.ipynb) | What? | 9.9 |\n| [01](notebooks/01_b.ipynb) | What? | 7.7 |\nwhat the cells take on two CPU cores\n"
+    )
     head = "# 00 · A\n\n| 10 minutes to read and think; the cells take 9.9 minutes and 9.9 GB on two CPU cores |"
-    nbformat.write(new_notebook(cells=[new_markdown_cell(head), new_code_cell("print(6 * 7)")]), folder / "00_a.ipynb")
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell(head), new_code_cell("print(6 * 7)")]),
+        folder / "00_a.ipynb",
+    )
     return folder
 
 
 def run_in_place(folder):
-    assert notebooks.main(["--notebooks", str(folder), "--out", str(folder.parent / "out"), "--no-html", "--in-place"]) == 0
+    assert (
+        notebooks.main(
+            [
+                "--notebooks",
+                str(folder),
+                "--out",
+                str(folder.parent / "out"),
+                "--no-html",
+                "--in-place",
+            ]
+        )
+        == 0
+    )
     return nbformat.read(folder / "00_a.ipynb", as_version=4)
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell the memory of a process")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(),
+    reason="this system does not tell the memory of a process",
+)
 def test_a_run_in_place_states_what_it_took(small_course, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = run_in_place(small_course)
     took = notebook.metadata.measured
-    assert took == {"minutes": 0.1, "gigabytes": took.gigabytes, "cores": 1} and 0 < took.gigabytes < 0.5
-    assert notebook.cells[0].source.endswith(f"the cells take 0.1 minutes and {took.gigabytes} GB on 1 CPU core |")
+    assert (
+        took == {"minutes": 0.1, "gigabytes": took.gigabytes, "cores": 1}
+        and 0 < took.gigabytes < 0.5
+    )
+    assert notebook.cells[0].source.endswith(
+        f"the cells take 0.1 minutes and {took.gigabytes} GB on 1 CPU core |"
+    )
     assert notebook.cells[1].outputs[0].text == "42\n"
     assert (small_course.parent / "README.md").read_text().splitlines() == [
-        "| [00](notebooks/00_a.ipynb) | What? | 0.1 |", "| [01](notebooks/01_b.ipynb) | What? | 7.7 |", "what the cells take on 1 CPU core"]
+        "| [00](notebooks/00_a.ipynb) | What? | 0.1 |",
+        "| [01](notebooks/01_b.ipynb) | What? | 7.7 |",
+        "what the cells take on 1 CPU core",
+    ]
 
 
 def test_a_run_that_finished_runs_spare_time_is_no_measurement(small_course, capsys):
     (small_course / "runs").mkdir()
     before = (small_course.parent / "README.md").read_text()
     notebook = run_in_place(small_course)
-    assert "measured" not in notebook.metadata and "9.9 minutes" in notebook.cells[0].source and notebook.cells[1].execution_count == 1
-    assert (small_course.parent / "README.md").read_text() == before and "move it away" in capsys.readouterr().out
+    assert (
+        "measured" not in notebook.metadata
+        and "9.9 minutes" in notebook.cells[0].source
+        and notebook.cells[1].execution_count == 1
+    )
+    assert (
+        small_course.parent / "README.md"
+    ).read_text() == before and "move it away" in capsys.readouterr().out
 
 
 def test_cores_are_those_that_may_be_used(monkeypatch):

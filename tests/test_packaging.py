@@ -23,18 +23,28 @@ FOR_GPUS = re.compile("cuda|nvidia|cudnn|triton|pytorch-gpu", re.IGNORECASE)
 def ranges(lines):
     """Package name on PyPI → range of versions, from PEP 508 lines or conda's "name >=1,<2"."""
     requirements = [Requirement(line) for line in lines]
-    return {PYPI_NAMES.get(r.name, r.name): r.specifier for r in requirements if r.name not in CONDA_ONLY}
+    return {
+        PYPI_NAMES.get(r.name, r.name): r.specifier
+        for r in requirements
+        if r.name not in CONDA_ONLY
+    }
 
 
 def conda_lines(file):
-    return [line for line in yaml.safe_load((ROOT / file).read_text())["dependencies"] if isinstance(line, str)]
+    return [
+        line
+        for line in yaml.safe_load((ROOT / file).read_text())["dependencies"]
+        if isinstance(line, str)
+    ]
 
 
 CORE = ranges(PYPROJECT["dependencies"])
 ALL = CORE | ranges(PYPROJECT["optional-dependencies"]["test"])
 
 
-@pytest.mark.parametrize("file, supported", [("environment.yml", ALL), ("binder/environment.yml", CORE)])
+@pytest.mark.parametrize(
+    "file, supported", [("environment.yml", ALL), ("binder/environment.yml", CORE)]
+)
 def test_conda_files_repeat_pyproject(file, supported):
     assert ranges(conda_lines(file)) == supported
 
@@ -46,7 +56,9 @@ def test_conda_python_is_supported(file):
     assert SpecifierSet(PYPROJECT["requires-python"]).contains(lowest)
 
 
-@pytest.mark.parametrize("file", ["pyproject.toml", "environment.yml", "binder/environment.yml", "binder/postBuild"])
+@pytest.mark.parametrize(
+    "file", ["pyproject.toml", "environment.yml", "binder/environment.yml", "binder/postBuild"]
+)
 def test_no_gpu_package_is_named(file):
     lines = [line.split("#")[0] for line in (ROOT / file).read_text().splitlines()]
     assert not [line for line in lines if FOR_GPUS.search(line)]
@@ -66,14 +78,20 @@ def resolved(names):
             needed = [Requirement(line) for line in requires(name) or []]
         except PackageNotFoundError:
             continue  # its name alone is looked at
-        waiting += [r for r in needed if r.marker is None or any(r.marker.evaluate({"extra": extra}) for extra in extras)]
+        waiting += [
+            r
+            for r in needed
+            if r.marker is None or any(r.marker.evaluate({"extra": extra}) for extra in extras)
+        ]
     return set(found)
 
 
 def test_no_gpu_package_is_resolved():
     """What Binder's environment needs in turn; make binder-check installs it all and looks again."""
     if "+cpu" not in version("torch"):
-        pytest.skip(f"torch {version('torch')} is not a CPU build, so it tells nothing of what a CPU build needs")
+        pytest.skip(
+            f"torch {version('torch')} is not a CPU build, so it tells nothing of what a CPU build needs"
+        )
     names = resolved(ranges(conda_lines("binder/environment.yml")))
     assert {"torch", "tokenizers", "jupyter-server"} <= names
     assert not [name for name in names if FOR_GPUS.search(name)]
@@ -88,11 +106,22 @@ def test_torch_that_readers_install_is_supported(file):
 
 @pytest.mark.parametrize("name", ALL)
 def test_installed_version_is_supported(name):
-    assert ALL[name].contains(version(name)), f"{name} {version(name)} is outside {ALL[name]}; run make setup"
+    assert ALL[name].contains(version(name)), (
+        f"{name} {version(name)} is outside {ALL[name]}; run make setup"
+    )
 
 
 def test_binder_starts_on_one_core():
-    done = subprocess.run([ROOT / "binder/start", sys.executable, "-c", "import os; print(os.environ['OMP_NUM_THREADS'])"], capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            ROOT / "binder/start",
+            sys.executable,
+            "-c",
+            "import os; print(os.environ['OMP_NUM_THREADS'])",
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.stdout.split() == ["1"]
 
 

@@ -23,7 +23,11 @@ def examples(task, split="validation", count=COUNT):
 def labelled(task, label, split="validation"):
     """The examples of a label, each as a list of its texts, each of those as a list of words."""
     number = pocket.LABELS[task].index(label)
-    return [[row[column].split() for column in pocket.COLUMNS[task]] for row in examples(task, split) if row["label"] == number]
+    return [
+        [row[column].split() for column in pocket.COLUMNS[task]]
+        for row in examples(task, split)
+        if row["label"] == number
+    ]
 
 
 def concepts(words):
@@ -36,7 +40,12 @@ def adjectives(words):
 
 
 def opposites(first, second):
-    return {(a, b) for a in adjectives(first) for b in adjectives(second) if a.scale == b.scale and a is not b}
+    return {
+        (a, b)
+        for a in adjectives(first)
+        for b in adjectives(second)
+        if a.scale == b.scale and a is not b
+    }
 
 
 # The lexicon
@@ -47,7 +56,9 @@ def test_no_word_has_two_meanings():
     for concept in CONCEPTS:
         for word in {word for pair in concept.words for word in pair}:
             owners.setdefault(word, []).append((concept.kind, concept.words[0][0]))
-    for word in " ".join([*pocket.DETERMINERS.values(), *pocket.COMMENTS.values(), pocket.OTHER_WORDS]).split():
+    for word in " ".join(
+        [*pocket.DETERMINERS.values(), *pocket.COMMENTS.values(), pocket.OTHER_WORDS]
+    ).split():
         if word in owners:
             owners[word].append("a function word")
     assert {word: meanings for word, meanings in owners.items() if len(meanings) > 1} == {}
@@ -90,7 +101,12 @@ assert not {{"torch", "numpy", "transformers", "datasets"}} & set(sys.modules)
 """
     expected = f"{pocket.passages(30, seed=3)} {examples('mnli', 'train', 12)} {WORLD.vocabulary}\n"
     for seed in ("1", "2"):
-        done = subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+        )
         assert done.stdout == expected, done.stderr
 
 
@@ -108,7 +124,12 @@ def test_passages_are_two_sentences_in_the_worlds_words():
 
 
 def test_every_word_is_spoken_sooner_or_later():
-    spoken = {word for passage in pocket.passages(20_000) for sentence in passage for word in sentence.split()}
+    spoken = {
+        word
+        for passage in pocket.passages(20_000)
+        for sentence in passage
+        for word in sentence.split()
+    }
     assert len(set(WORLD.vocabulary) - spoken) < 0.02 * len(WORLD.vocabulary)
 
 
@@ -124,7 +145,9 @@ def test_columns_are_glues(task):
 @pytest.mark.parametrize("split", ["train", "validation"])
 def test_labels_are_balanced(task, split):
     counts = Counter(row["label"] for row in examples(task, split))
-    assert counts == {label: COUNT / len(pocket.LABELS[task]) for label in range(len(pocket.LABELS[task]))}
+    assert counts == {
+        label: COUNT / len(pocket.LABELS[task]) for label in range(len(pocket.LABELS[task]))
+    }
 
 
 @each_task
@@ -135,8 +158,16 @@ def test_examples_seldom_repeat(task):
 
 @each_task
 def test_training_uses_a_third_of_the_concepts_and_validation_all(task):
-    used = {split: {c for row in examples(task, split, 1000) for column in pocket.COLUMNS[task] for c in concepts(row[column].split())}
-            - set(WORLD.hypernyms.values()) for split in ("train", "validation")}
+    used = {
+        split: {
+            c
+            for row in examples(task, split, 1000)
+            for column in pocket.COLUMNS[task]
+            for c in concepts(row[column].split())
+        }
+        - set(WORLD.hypernyms.values())
+        for split in ("train", "validation")
+    }
     assert used["train"] <= WORLD.common
     assert len(used["train"]) < 0.45 * len(WORLD.weights)
     assert len(used["validation"]) > 0.85 * len(WORLD.weights)
@@ -156,13 +187,22 @@ def numbers_agree(words):
         concept = BY_WORD.get(words[at])
         if concept not in NOUNS:
             return None
-        return at + 1, number & {pair.index(words[at]) for pair in concept.words if words[at] in pair}, concept
+        return (
+            at + 1,
+            number & {pair.index(words[at]) for pair in concept.words if words[at] in pair},
+            concept,
+        )
 
     subject = noun_phrase(0)
     if not subject or not subject[1]:
         return False
     verbs = [(kind, concept) for kind, group in WORLD.verbs.items() for concept in group]
-    verb = [(kind, pair.index(words[subject[0]])) for kind, concept in verbs for pair in concept.words if words[subject[0]] in pair]
+    verb = [
+        (kind, pair.index(words[subject[0]]))
+        for kind, concept in verbs
+        for pair in concept.words
+        if words[subject[0]] in pair
+    ]
     what = noun_phrase(subject[0] + 1)
     if not verb or not what or not what[1]:
         return False
@@ -175,7 +215,9 @@ def test_cola_is_judged_by_the_grammar(split):
     assert not any(numbers_agree(words) for (words,) in labelled("cola", "unacceptable", split))
 
 
-@pytest.mark.parametrize("label, wanted, unwanted", [("positive", "good", "bad"), ("negative", "bad", "good")])
+@pytest.mark.parametrize(
+    "label, wanted, unwanted", [("positive", "good", "bad"), ("negative", "bad", "good")]
+)
 def test_sst2_speaks_in_one_mood(label, wanted, unwanted):
     """Not to be bad is good, and the other way round."""
     for (words,) in labelled("sst2", label):
@@ -192,7 +234,11 @@ def test_qqp_duplicates_ask_the_same_in_other_words():
 
 def test_qqp_others_differ_in_one_thing():
     for first, second in labelled("qqp", "not_duplicate"):
-        assert sum((concepts(first) - concepts(second)).values()) == 1 == sum((concepts(second) - concepts(first)).values())
+        assert (
+            sum((concepts(first) - concepts(second)).values())
+            == 1
+            == sum((concepts(second) - concepts(first)).values())
+        )
 
 
 def test_mnli_contradictions_say_the_opposite():
@@ -210,7 +256,9 @@ def test_mnli_entailments_say_nothing_new():
 
 def test_mnli_neutral_hypotheses_say_something_else():
     for premise, hypothesis in labelled("mnli", "neutral"):
-        assert not opposites(premise, hypothesis) and adjectives(hypothesis) - adjectives(premise), (premise, hypothesis)
+        assert not opposites(premise, hypothesis) and adjectives(hypothesis) - adjectives(
+            premise
+        ), (premise, hypothesis)
 
 
 def test_qnli_answers_speak_of_what_was_asked():

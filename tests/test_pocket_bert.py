@@ -17,7 +17,9 @@ def provenance(folder):
 def test_the_first_steps_of_its_training_can_be_made_again(tmp_path):
     pocket_bert.pretrain(tmp_path, stop_after=pocket_bert.PREFIX, progress=False)
     key = f"mlm_loss_after_{pocket_bert.PREFIX}_steps"
-    assert provenance(tmp_path)[key] == pytest.approx(provenance(SHIPPED)[key], rel=1e-3)  # other processors round otherwise
+    assert provenance(tmp_path)[key] == pytest.approx(
+        provenance(SHIPPED)[key], rel=1e-3
+    )  # other processors round otherwise
 
 
 def test_it_is_small_and_its_provenance_tells_its_loss():
@@ -26,7 +28,9 @@ def test_it_is_small_and_its_provenance_tells_its_loss():
     told = provenance(SHIPPED)
     assert sum(p.numel() for p in model.parameters()) == told["parameters"] < 2e6
     held_out = data.load_text(profiles.get("tiny"), "validation")
-    loss = training.mlm_loss(model, tokenizer, held_out, mlm_probability=profiles.get("tiny").mlm_probability)
+    loss = training.mlm_loss(
+        model, tokenizer, held_out, mlm_probability=profiles.get("tiny").mlm_probability
+    )
     assert loss == pytest.approx(told["mlm_loss"], rel=1e-3)
 
 

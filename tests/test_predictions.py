@@ -35,7 +35,11 @@ def test_the_legend_keeps_what_it_has():
     ax = Figure().subplots()
     ax.legend(handles=[Line2D([], [], label="dense"), Line2D([], [], label="random masks")])
     guess.draw(ax, loc="upper left")
-    assert [text.get_text() for text in ax.get_legend().texts] == ["dense", "random masks", "your prediction: 40%"]
+    assert [text.get_text() for text in ax.get_legend().texts] == [
+        "dense",
+        "random masks",
+        "your prediction: 40%",
+    ]
 
 
 def test_one_may_commit_again_but_not_outside_the_range():
@@ -55,4 +59,7 @@ def test_a_choice_is_one_of_those_offered():
     guess.button.click()
     assert guess.value is None and "Choose" in guess.readout.value
     guess.commit("early")
-    assert guess.against("early") == "You said early; so it is." and guess.against("late") == "You said early; it is late."
+    assert (
+        guess.against("early") == "You said early; so it is."
+        and guess.against("late") == "You said early; it is late."
+    )

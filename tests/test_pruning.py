@@ -46,7 +46,10 @@ def test_magnitude_mask_is_that_of_sorting_also_with_many_ties(dtype, sparsity):
 
 
 def test_among_equals_the_first_in_memory_are_pruned():
-    assert magnitude_mask(torch.tensor([[1.0, -1, 1], [-1, 1, 1]]), 0.5).tolist() == [[False] * 3, [True] * 3]
+    assert magnitude_mask(torch.tensor([[1.0, -1, 1], [-1, 1, 1]]), 0.5).tolist() == [
+        [False] * 3,
+        [True] * 3,
+    ]
 
 
 def test_magnitude_mask_of_a_transposed_weight():
@@ -105,12 +108,18 @@ def test_random_mask_prunes_an_exact_count(sparsity):
 
 
 def test_random_mask_repeats_with_its_generator():
-    first, again, other = (random_mask(torch.ones(50, 50), 0.5, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (
+        random_mask(torch.ones(50, 50), 0.5, torch.Generator().manual_seed(seed))
+        for seed in (1, 1, 2)
+    )
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_random_mask_does_not_look_at_the_weights():
-    masks = [random_mask(weight, 0.5, torch.Generator().manual_seed(1)) for weight in (torch.ones(50, 50), randn(50, 50))]
+    masks = [
+        random_mask(weight, 0.5, torch.Generator().manual_seed(1))
+        for weight in (torch.ones(50, 50), randn(50, 50))
+    ]
     assert torch.equal(*masks)
 
 
@@ -132,7 +141,8 @@ def test_what_is_not_pruned(make):
     model = make(BertForSequenceClassification)
     rest = {name for name, _ in model.bert.named_parameters()} - set(prunable_parameters(model))
     assert {name for name in rest if not name.endswith("bias") and "LayerNorm" not in name} == {
-        "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight",
+        "embeddings.position_embeddings.weight",
+        "embeddings.token_type_embeddings.weight",
     }
 
 
@@ -143,11 +153,15 @@ def test_masks_fit_across_heads(make):
     assert set(prunable_parameters(classifier)) - set(masks) == pooler
     assert set(prunable_parameters(make(BertModel))) == set(masks) | pooler
     report = pruning.sparsity_report(pruning.apply_masks(classifier, masks))
-    assert (report.sparsity.drop([*pooler, "total"]) == 0.5).all() and report.sparsity[[*pooler]].item() == 0
+    assert (report.sparsity.drop([*pooler, "total"]) == 0.5).all() and report.sparsity[
+        [*pooler]
+    ].item() == 0
 
 
 def test_any_module_with_linear_layers_can_be_pruned():
-    assert list(prunable_parameters(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))) == ["0.weight", "2.weight"]
+    assert list(
+        prunable_parameters(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))
+    ) == ["0.weight", "2.weight"]
     assert list(prunable_parameters(nn.Linear(2, 3))) == ["weight"]
 
 
@@ -173,8 +187,12 @@ def test_global_scope_is_that_of_torch_prune(make):
         model.pooler.dense.weight.mul_(5)
     masks = pruning.magnitude_masks(model, 0.6, scope="global")
     modules = {name: model.get_submodule(name.removesuffix(".weight")) for name in masks}
-    prune.global_unstructured([(module, "weight") for module in modules.values()], prune.L1Unstructured, amount=0.6)
-    assert all(torch.equal(masks[name], module.weight_mask.bool()) for name, module in modules.items())
+    prune.global_unstructured(
+        [(module, "weight") for module in modules.values()], prune.L1Unstructured, amount=0.6
+    )
+    assert all(
+        torch.equal(masks[name], module.weight_mask.bool()) for name, module in modules.items()
+    )
     assert float((~masks["pooler.dense.weight"]).float().mean()) < 0.3
 
 
@@ -188,18 +206,29 @@ def test_apply_masks_reaches_the_tied_output_layer(make):
     masks = pruning.magnitude_masks(model, 0.5)
     before = {name: weight.detach().clone() for name, weight in prunable_parameters(model).items()}
     assert pruning.apply_masks(model, masks) is model
-    assert all(torch.equal(weight, before[name] * masks[name]) for name, weight in prunable_parameters(model).items())
-    assert torch.equal(model.cls.predictions.decoder.weight == 0, ~masks["embeddings.word_embeddings.weight"])
+    assert all(
+        torch.equal(weight, before[name] * masks[name])
+        for name, weight in prunable_parameters(model).items()
+    )
+    assert torch.equal(
+        model.cls.predictions.decoder.weight == 0, ~masks["embeddings.word_embeddings.weight"]
+    )
 
 
 NAME = "encoder.layer.0.attention.self.query.weight"
 
 
-@pytest.mark.parametrize("masks, message", [
-    ({"encoder.layer.7.weight": torch.ones(2, 2).bool()}, "encoder.layer.7.weight.*same architecture"),
-    ({NAME: torch.ones(16, 15).bool()}, r"query.*\(16, 15\).*\(16, 16\)"),
-    ({NAME: torch.ones(16, 16)}, "query.*float32.*bool"),
-])
+@pytest.mark.parametrize(
+    "masks, message",
+    [
+        (
+            {"encoder.layer.7.weight": torch.ones(2, 2).bool()},
+            "encoder.layer.7.weight.*same architecture",
+        ),
+        ({NAME: torch.ones(16, 15).bool()}, r"query.*\(16, 15\).*\(16, 16\)"),
+        ({NAME: torch.ones(16, 16)}, "query.*float32.*bool"),
+    ],
+)
 def test_masks_that_do_not_fit(make, masks, message):
     model = make(BertModel)
     before = prunable_parameters(model)[NAME].detach().clone()
@@ -236,24 +265,35 @@ def test_mask_difference_counts_entries():
 
 @pytest.mark.parametrize("sparsity", [0.2, 0.5, 0.9])
 def test_independent_masks_differ_as_chance_says(sparsity):
-    a, b = (random_mask(torch.ones(300, 300), sparsity, torch.Generator().manual_seed(seed)) for seed in (1, 2))
+    a, b = (
+        random_mask(torch.ones(300, 300), sparsity, torch.Generator().manual_seed(seed))
+        for seed in (1, 2)
+    )
     assert pruning.mask_difference(a, b) == pytest.approx(2 * sparsity * (1 - sparsity), abs=0.01)
 
 
 def test_masks_of_different_models_cannot_be_compared():
     with pytest.raises(ValueError, match="'y'.*one only"):
-        pruning.mask_difference({"x": torch.ones(2).bool()}, {"x": torch.ones(2).bool(), "y": torch.ones(2).bool()})
+        pruning.mask_difference(
+            {"x": torch.ones(2).bool()}, {"x": torch.ones(2).bool(), "y": torch.ones(2).bool()}
+        )
 
 
 # masks on disk
 
 
 def test_masks_come_back_as_they_were_saved(tmp_path):
-    masks = {f"w{i}": random_mask(torch.ones(shape), 0.4) for i, shape in enumerate([(1,), (3, 3), (8, 8), (5, 7, 3)])}
+    masks = {
+        f"w{i}": random_mask(torch.ones(shape), 0.4)
+        for i, shape in enumerate([(1,), (3, 3), (8, 8), (5, 7, 3)])
+    }
     pruning.save_masks(masks, tmp_path / "masks.safetensors")
     loaded = pruning.load_masks(tmp_path / "masks.safetensors")
     assert loaded.keys() == masks.keys()
-    assert all(torch.equal(loaded[name], mask) and loaded[name].dtype == torch.bool for name, mask in masks.items())
+    assert all(
+        torch.equal(loaded[name], mask) and loaded[name].dtype == torch.bool
+        for name, mask in masks.items()
+    )
 
 
 def test_masks_take_one_bit_an_entry(tmp_path):

@@ -12,16 +12,19 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 ray = pytest.importorskip("ray", reason="Ray is not installed; pip install -e .[ray] adds it")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
+from helpers.lab.experiment import RunStore, plan, sweep  # noqa: E402
 from helpers.lab.workers import FailedTasks, OnRay, Task, carry_out  # noqa: E402
 
-from helpers.lab.experiment import RunStore, plan, sweep  # noqa: E402
-
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Ray's clusters for tests need Linux or macOS")
+pytestmark = pytest.mark.skipif(
+    os.name == "nt", reason="Ray's clusters for tests need Linux or macOS"
+)
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False))
+    cluster = cluster_utils.Cluster(
+        initialize_head=True, head_node_args=dict(num_cpus=1, include_dashboard=False)
+    )
     cluster.second = cluster.add_node(num_cpus=1, num_gpus=1)  # for Ray a GPU is a number
     yield cluster
     ray.shutdown()
@@ -37,7 +40,11 @@ def runs(micro):
 
 def test_failures_are_reported_and_the_rest_is_done(cluster, tmp_path):
     done = tmp_path / "done"
-    tasks = [Task("fails", json.loads, ("no JSON",)), Task("touches", done.touch, ()), Task("needs", done.unlink, (), ("fails",))]
+    tasks = [
+        Task("fails", json.loads, ("no JSON",)),
+        Task("touches", done.touch, ()),
+        Task("needs", done.unlink, (), ("fails",)),
+    ]
     with pytest.raises(FailedTasks) as failed:
         carry_out(tasks, OnRay(cluster.address, gpus=0), progress=False)
     assert "2 of 3 tasks failed" in str(failed.value) and done.exists()
@@ -46,7 +53,9 @@ def test_failures_are_reported_and_the_rest_is_done(cluster, tmp_path):
 
 
 def test_a_task_gets_a_gpu_where_the_cluster_has_any(cluster, tmp_path):
-    tasks = [Task(name, os.system, (f"echo $CUDA_VISIBLE_DEVICES > {tmp_path / name}",)) for name in "ab"]
+    tasks = [
+        Task(name, os.system, (f"echo $CUDA_VISIBLE_DEVICES > {tmp_path / name}",)) for name in "ab"
+    ]
     carry_out(tasks, OnRay(cluster.address), progress=False)
     assert [(tmp_path / name).read_text() for name in "ab"] == ["0\n", "0\n"]
 
@@ -54,10 +63,16 @@ def test_a_task_gets_a_gpu_where_the_cluster_has_any(cluster, tmp_path):
 def test_a_sweep_survives_a_killed_node(cluster, runs, tmp_path):
     """When it is killed, each node is at one of the two prunings, or at what comes next if the other was slow to begin."""
     store, result = RunStore(tmp_path / "ray"), []
-    sweeping = threading.Thread(target=lambda: result.append(sweep(runs, store, progress=False, ray=cluster.address, gpus=0)))
+    sweeping = threading.Thread(
+        target=lambda: result.append(
+            sweep(runs, store, progress=False, ray=cluster.address, gpus=0)
+        )
+    )
     sweeping.start()
     end = time.monotonic() + 120
-    while len({path.parent for path in store.folder.glob("work/*/checkpoint-*")}) < 2 and not any((store.folder / "checkpoints").iterdir()):
+    while len({path.parent for path in store.folder.glob("work/*/checkpoint-*")}) < 2 and not any(
+        (store.folder / "checkpoints").iterdir()
+    ):
         assert time.monotonic() < end and sweeping.is_alive()
         time.sleep(0.02)
     cluster.remove_node(cluster.second, allow_graceful=False)

@@ -7,7 +7,9 @@ from helpers.lab import store
 
 ROWS = reference.rows("tiny")
 ACCURACY = analysis.task_mean(ROWS).groupby(["condition", "sparsity"])["value"].mean()
-TRAIN_LOSS = analysis.task_mean(ROWS, "train_loss").groupby(["condition", "sparsity"])["value"].mean()
+TRAIN_LOSS = (
+    analysis.task_mean(ROWS, "train_loss").groupby(["condition", "sparsity"])["value"].mean()
+)
 
 
 def test_every_run_is_there_with_every_seed():
@@ -50,14 +52,24 @@ def test_the_note_tells_how_they_were_made():
 # Real models on real GLUE
 
 
-@pytest.mark.parametrize("name, tasks, sparsities", [
-    ("bert-tiny", {"cola", "sst2", "mrpc", "qnli", "mnli"}, {0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}),
-    ("minilm", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}),
-])
+@pytest.mark.parametrize(
+    "name, tasks, sparsities",
+    [
+        (
+            "bert-tiny",
+            {"cola", "sst2", "mrpc", "qnli", "mnli"},
+            {0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9},
+        ),
+        ("minilm", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}),
+    ],
+)
 def test_real_models_have_every_run_three_times(name, tasks, sparsities):
     rows = reference.rows(name)
     runs = rows[rows.metric == "accuracy"]
-    assert set(runs.task) == tasks and (runs.groupby(["condition", "sparsity", "task"]).seed.apply(set) == {0, 1, 2}).all()
+    assert (
+        set(runs.task) == tasks
+        and (runs.groupby(["condition", "sparsity", "task"]).seed.apply(set) == {0, 1, 2}).all()
+    )
     for task in tasks:
         of_task = runs[runs.task == task].groupby("condition").sparsity.apply(set)
         assert of_task["prune_pretrain"] >= sparsities and of_task["info_deletion"] >= sparsities
@@ -69,14 +81,23 @@ def test_real_models_have_every_run_three_times(name, tasks, sparsities):
 @pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
 def test_the_notes_say_what_was_cut_down(name):
     note = reference.note(name)
-    assert ("partial" in note) == bool({"mnli", "qnli"} & set(reference.rows(name).task)) and "burned in" in note and "800 training" in note and "python -m helpers.lab" in note
+    assert (
+        ("partial" in note) == bool({"mnli", "qnli"} & set(reference.rows(name).task))
+        and "burned in" in note
+        and "800 training" in note
+        and "python -m helpers.lab" in note
+    )
     assert not reference.rows(name).model.str.contains("google/", case=False).any()
 
 
 @pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
 def test_low_sparsities_cost_little_and_90_percent_takes_most_of_the_transfer(name):
     rows = reference.rows(name)
-    mean = analysis.task_mean(rows[rows.task == "sst2"]).groupby(["condition", "sparsity"])["value"].mean()
+    mean = (
+        analysis.task_mean(rows[rows.task == "sst2"])
+        .groupby(["condition", "sparsity"])["value"]
+        .mean()
+    )
     transfer = mean["dense", 0.0] - mean["from_scratch", 0.0]
     assert transfer >= 0.1
     assert mean["dense", 0.0] - mean["prune_pretrain", 0.3] <= 0.15 * transfer
@@ -92,7 +113,9 @@ def test_the_map_shows_each_regime_where_the_rule_finds_it():
     plots.regime_map({"ours": ROWS, "the paper's": paper.table1_rows()}, ax)
     shown = {(round(text.xy[0]), text.xy[1]): text.get_text() for text in ax.texts}
     plt.close(figure)
-    assert [shown[s, 1] for s in range(10, 100, 10)] == ["free"] * 4 + ["?", "del"] + ["del\n+ res"] * 3
+    assert [shown[s, 1] for s in range(10, 100, 10)] == ["free"] * 4 + ["?", "del"] + [
+        "del\n+ res"
+    ] * 3
     assert {s for s, row in shown if row == 0} == {30, 50, 60, 70, 80, 90}
 
 
@@ -105,6 +128,10 @@ def test_sources_are_drawn_against_their_own_dense_model():
     plots.against_dense({"ours": ROWS, "the paper's": paper.table1_rows()}, "random", ax=ax)
     lines = {line.get_label(): line for line in ax.get_lines()}
     plt.close(figure)
-    assert lines["ours"].get_xdata().tolist() == [0, 50, 70, 90] and lines["ours"].get_ydata()[0] == 0
-    assert lines["ours"].get_ydata()[1] == pytest.approx(100 * (ACCURACY["random", 0.5] - ACCURACY["dense", 0.0]))
+    assert (
+        lines["ours"].get_xdata().tolist() == [0, 50, 70, 90] and lines["ours"].get_ydata()[0] == 0
+    )
+    assert lines["ours"].get_ydata()[1] == pytest.approx(
+        100 * (ACCURACY["random", 0.5] - ACCURACY["dense", 0.0])
+    )
     assert lines["the paper's"].get_ydata()[-1] == pytest.approx(65.7 - 87.2, abs=0.1)

@@ -1,11 +1,14 @@
 import pytest
+
 from helpers.pruning import cubic_sparsity
 
 RAMP = dict(begin=100, end=300, initial=0.2, final=0.8)
 
 
 def test_ends():
-    assert [cubic_sparsity(step, **RAMP) for step in (0, 99, 100)] == pytest.approx([0.2] * 3, abs=1e-12)
+    assert [cubic_sparsity(step, **RAMP) for step in (0, 99, 100)] == pytest.approx(
+        [0.2] * 3, abs=1e-12
+    )
     assert [cubic_sparsity(step, **RAMP) for step in (300, 301, 10**6)] == [0.8] * 3
 
 
@@ -26,15 +29,23 @@ def test_rises_steadily_and_ever_more_slowly():
 
 
 def test_one_shot_where_the_ramp_has_no_length():
-    assert [cubic_sparsity(step, begin=7, end=7, final=0.5) for step in (0, 6, 7, 8)] == [0, 0, 0.5, 0.5]
+    assert [cubic_sparsity(step, begin=7, end=7, final=0.5) for step in (0, 6, 7, 8)] == [
+        0,
+        0,
+        0.5,
+        0.5,
+    ]
 
 
-@pytest.mark.parametrize("changes, message", [
-    ({"end": 50}, "begin=100, end=50"),
-    ({"final": 1.0}, "got 1.0"),
-    ({"final": 60}, "for 60 percent pass 0.6"),
-    ({"initial": -0.1}, "got -0.1"),
-])
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"end": 50}, "begin=100, end=50"),
+        ({"final": 1.0}, "got 1.0"),
+        ({"final": 60}, "for 60 percent pass 0.6"),
+        ({"initial": -0.1}, "got -0.1"),
+    ],
+)
 def test_impossible_ramps(changes, message):
     with pytest.raises(ValueError, match=message):
         cubic_sparsity(0, **RAMP | changes)

@@ -23,8 +23,12 @@ IDS = torch.arange(24).view(3, 8)
 
 def test_csr_computes_the_same(model):
     with torch.no_grad():
-        torch.testing.assert_close(speed.csr(model)(IDS), speed.dense(model)(IDS), atol=1e-5, rtol=1e-5)
-    assert isinstance(model.encoder.layer[0].output.dense, nn.Linear)  # the model itself is left alone
+        torch.testing.assert_close(
+            speed.csr(model)(IDS), speed.dense(model)(IDS), atol=1e-5, rtol=1e-5
+        )
+    assert isinstance(
+        model.encoder.layer[0].output.dense, nn.Linear
+    )  # the model itself is left alone
 
 
 def test_csr_holds_only_the_kept_weights():
@@ -43,9 +47,13 @@ def test_int8_is_near(model):
         assert 0 < (speed.int8(model)(IDS) - wanted).abs().max() < 0.1 * wanted.abs().max()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("openvino") is None, reason="openvino is not installed"
+)
 def test_openvino_computes_the_same(model):
-    torch.testing.assert_close(speed.openvino(model)(IDS), speed.dense(model)(IDS).detach(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(
+        speed.openvino(model)(IDS), speed.dense(model)(IDS).detach(), atol=1e-4, rtol=1e-4
+    )
 
 
 def test_two_of_four_keeps_the_two_largest_of_each_four():
@@ -61,28 +69,47 @@ def test_without_a_gpu_two_of_four_says_what_is_missing(model):
         speed.two_of_four(model)
 
 
-@pytest.mark.skipif(not speed.gpu_has_sparse_units(), reason="needs an NVIDIA GPU of compute capability 8.0 or higher")
+@pytest.mark.skipif(
+    not speed.gpu_has_sparse_units(),
+    reason="needs an NVIDIA GPU of compute capability 8.0 or higher",
+)
 def test_two_of_four_computes_the_same_on_a_gpu():
     model = speed.pruned_model("BERT-tiny", 0.0)
     for weight in structure.layer_matrices(model).values():
         weight.data *= speed.two_of_four_mask(weight)
     with torch.no_grad():
-        torch.testing.assert_close(speed.two_of_four(model)(IDS).float(), speed.half_on_gpu(model)(IDS).float(), atol=2e-2, rtol=2e-2)
+        torch.testing.assert_close(
+            speed.two_of_four(model)(IDS).float(),
+            speed.half_on_gpu(model)(IDS).float(),
+            atol=2e-2,
+            rtol=2e-2,
+        )
 
 
 def test_in_turns_times_every_call_and_finds_the_differences():
     seen = []
-    calls = {"a": lambda x: seen.append("a") or x.float(), "b": lambda x: seen.append("b") or x.float() + 0.5}
+    calls = {
+        "a": lambda x: seen.append("a") or x.float(),
+        "b": lambda x: seen.append("b") or x.float() + 0.5,
+    }
     table = speed.in_turns(calls, IDS, repeats=3).set_index("engine")
     assert seen == ["a", "a", "b", "b"] * 3  # in turns, the first of two not timed
     assert table.difference.to_dict() == {"a": 0.0, "b": 0.5}
-    assert (table.batch == 3).all() and (table.low <= table.ms).all() and (table.ms <= table.high).all()
+    assert (
+        (table.batch == 3).all()
+        and (table.low <= table.ms).all()
+        and (table.ms <= table.high).all()
+    )
 
 
 def test_engine_times_has_a_row_for_each_engine_batch_and_sparsity():
-    table = speed.engine_times("BERT-tiny", (0.5, 0.75), batches=(1, 2), tokens=4, repeats=1, which=("dense", "CSR"))
+    table = speed.engine_times(
+        "BERT-tiny", (0.5, 0.75), batches=(1, 2), tokens=4, repeats=1, which=("dense", "CSR")
+    )
     assert len(table) == 3 * 2 * 2 and set(table.engine) == {"dense", "CSR", "smaller"}
-    assert (table[table.engine == "CSR"].difference < 1e-4).all() and table[table.engine == "smaller"].difference.isna().all()
+    assert (table[table.engine == "CSR"].difference < 1e-4).all() and table[
+        table.engine == "smaller"
+    ].difference.isna().all()
     with pytest.raises(ValueError, match="BERT-huge.*BERT-tiny"):
         speed.engine_times("BERT-huge", (0.5,))
 
@@ -104,16 +131,45 @@ def test_intensity_by_hand():
 
 
 def costs():
-    sizes = pd.DataFrame([("m", f, s, 100 * b) for f, a, k in (("dense", 1, 0), ("csr", 0, 2), ("bitmask", 0.03, 1), ("zstd", 0.2, 1), ("half", 0.5, 0), ("int8", 0.25, 0))
-                          for s in (0.0, 0.9) for b in [a + k * (1 - s)]], columns=["model", "format", "sparsity", "bytes"])
-    times = pd.DataFrame([("m", s, e, b, t) for b in (1, 32) for e, points in (("dense", (8, 8)), ("CSR", (16, 4)), ("int8", (4, 4)), ("smaller", (4, 1)))
-                          for s, t in zip((0.5, 0.9), points)], columns=["model", "sparsity", "engine", "batch", "ms"])
+    sizes = pd.DataFrame(
+        [
+            ("m", f, s, 100 * b)
+            for f, a, k in (
+                ("dense", 1, 0),
+                ("csr", 0, 2),
+                ("bitmask", 0.03, 1),
+                ("zstd", 0.2, 1),
+                ("half", 0.5, 0),
+                ("int8", 0.25, 0),
+            )
+            for s in (0.0, 0.9)
+            for b in [a + k * (1 - s)]
+        ],
+        columns=["model", "format", "sparsity", "bytes"],
+    )
+    times = pd.DataFrame(
+        [
+            ("m", s, e, b, t)
+            for b in (1, 32)
+            for e, points in (
+                ("dense", (8, 8)),
+                ("CSR", (16, 4)),
+                ("int8", (4, 4)),
+                ("smaller", (4, 1)),
+            )
+            for s, t in zip((0.5, 0.9), points)
+        ],
+        columns=["model", "sparsity", "engine", "batch", "ms"],
+    )
     return sizes, times
 
 
 def test_advice_follows_from_the_costs():
     table = advice.advice("m", *costs(), free=0.6, whole=0.7)
-    assert "bit mask" in table.loc["download size", "do this"] and table.loc["download size", "gain"] == f"{4 / 0.525:.1f} times smaller"
+    assert (
+        "bit mask" in table.loc["download size", "do this"]
+        and table.loc["download size", "gain"] == f"{4 / 0.525:.1f} times smaller"
+    )
     assert table.loc["download size", "and pruning alone"].startswith("bitmask: 2.3")
     assert table.loc["memory while it runs", "gain"].startswith("up to 4.0 times")
     assert table.loc["CPU latency, 1 sentence", "do this"] == "cut out 70% of the heads and neurons"
@@ -122,17 +178,37 @@ def test_advice_follows_from_the_costs():
     none = advice.advice("m", *costs(), free=0.0, whole=0.0)
     assert none.loc["download size", "do this"] == "round to int8"
     assert none.loc["CPU latency, 1 sentence", "do this"] == "int8"
-    assert "not measured" in none.loc["CPU latency, 1 sentence", "and pruning alone"] and "more" in none.loc["memory while it runs", "and pruning alone"]
+    assert (
+        "not measured" in none.loc["CPU latency, 1 sentence", "and pruning alone"]
+        and "more" in none.loc["memory while it runs", "and pruning alone"]
+    )
 
 
 def test_the_shipped_costs_are_whole_and_correct():
     sizes, times = reference.costs("bytes"), reference.costs("milliseconds")
-    assert set(sizes.model) == {"pocket", *storage.SHAPES} and {"BERT-tiny", "MiniLM-L6"} <= set(times.model) <= set(storage.SHAPES)
-    assert set(sizes.format) == set(storage.FORMATS) and (sizes.groupby(["model", "format"]).size() == 11).all()
-    assert {"dense", "CSR", "int8", "smaller", "OpenVINO", "OpenVINO, sparse weights", "torchao int8"} == set(times.engine)
+    assert set(sizes.model) == {"pocket", *storage.SHAPES} and {"BERT-tiny", "MiniLM-L6"} <= set(
+        times.model
+    ) <= set(storage.SHAPES)
+    assert (
+        set(sizes.format) == set(storage.FORMATS)
+        and (sizes.groupby(["model", "format"]).size() == 11).all()
+    )
+    assert {
+        "dense",
+        "CSR",
+        "int8",
+        "smaller",
+        "OpenVINO",
+        "OpenVINO, sparse weights",
+        "torchao int8",
+    } == set(times.engine)
     assert (times.low <= times.ms).all() and (times.ms <= times.high).all()
     exact = times.engine.isin(["dense", "CSR", "OpenVINO", "OpenVINO, sparse weights"])
-    assert (times[exact].difference < 1e-3).all() and (times[times.engine == "int8"].difference < 0.5).all()
-    assert "threads" in reference.costs_note() and "benchmarks/sparsity.py" in reference.costs_note()
+    assert (times[exact].difference < 1e-3).all() and (
+        times[times.engine == "int8"].difference < 0.5
+    ).all()
+    assert (
+        "threads" in reference.costs_note() and "benchmarks/sparsity.py" in reference.costs_note()
+    )
     with pytest.raises(ValueError, match="bytes, milliseconds"):
         reference.costs("joules")

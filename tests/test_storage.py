@@ -20,10 +20,33 @@ def example(rows, columns, sparsity, seed=0):
 
 
 @pytest.mark.parametrize("form", storage.EXACT)
-@pytest.mark.parametrize("weight", [
-    example(7, 13, 0.6), example(1, 1, 0.0), example(3, 8, 0.9), torch.zeros(5, 9), torch.full((2, 3), -0.0), torch.ones(4, 4),
-    torch.tensor([[float("nan"), -float("inf"), 1e-45, -0.0, 0.0]]), example(64, 256, 0.5).t(), example(6, 10, 0.5).double(), example(5, 7, 0.5).bfloat16(),
-], ids=["odd", "one entry", "eight columns", "all zero", "all minus zero", "dense", "special values", "transposed", "double", "bfloat16"])
+@pytest.mark.parametrize(
+    "weight",
+    [
+        example(7, 13, 0.6),
+        example(1, 1, 0.0),
+        example(3, 8, 0.9),
+        torch.zeros(5, 9),
+        torch.full((2, 3), -0.0),
+        torch.ones(4, 4),
+        torch.tensor([[float("nan"), -float("inf"), 1e-45, -0.0, 0.0]]),
+        example(64, 256, 0.5).t(),
+        example(6, 10, 0.5).double(),
+        example(5, 7, 0.5).bfloat16(),
+    ],
+    ids=[
+        "odd",
+        "one entry",
+        "eight columns",
+        "all zero",
+        "all minus zero",
+        "dense",
+        "special values",
+        "transposed",
+        "double",
+        "bfloat16",
+    ],
+)
 def test_exact_formats_give_back_every_bit(weight, form):
     again = storage.decode(storage.encode(weight, form), form, tuple(weight.shape), weight.dtype)
     assert again.shape == weight.shape and again.dtype == weight.dtype
@@ -35,7 +58,11 @@ def test_bitmask_of_a_matrix_done_by_hand():
     assert parts["mask"].tolist() == [0b01010100]  # and the minus zero: position 5
     assert parts["values"].tolist() == [2.0, -1.0, -0.0]
     parts = storage.encode(torch.tensor([[0.0, 2.0, 0.0], [-1.0, 0.0, 3.0]]), "csr")
-    assert [parts[k].tolist() for k in ("values", "columns", "ends")] == [[2.0, -1.0, 3.0], [1, 0, 2], [0, 1, 3]]
+    assert [parts[k].tolist() for k in ("values", "columns", "ends")] == [
+        [2.0, -1.0, 3.0],
+        [1, 0, 2],
+        [0, 1, 3],
+    ]
 
 
 def test_rounding_formats_are_near():
@@ -46,7 +73,9 @@ def test_rounding_formats_are_near():
     assert parts["values"].dtype == torch.int8 and (parts["values"][weight == 0] == 0).all()
     again = storage.decode(parts, "int8", (20, 30))
     assert ((again - weight).abs() <= 0.5001 * weight.abs().amax(1, keepdim=True) / 127).all()
-    assert torch.equal(storage.decode(storage.encode(torch.zeros(2, 3), "int8"), "int8", (2, 3)), torch.zeros(2, 3))
+    assert torch.equal(
+        storage.decode(storage.encode(torch.zeros(2, 3), "int8"), "int8", (2, 3)), torch.zeros(2, 3)
+    )
 
 
 @pytest.mark.parametrize("form", storage.EXACT)
@@ -68,7 +97,9 @@ def test_a_model_comes_back_bit_for_bit_with_its_ties(make, tmp_path, form, cls)
 def test_tied_embeddings_are_written_once(make, tmp_path):
     model = make(BertForMaskedLM, vocab_size=4000)
     assert model.cls.predictions.decoder.weight is model.bert.embeddings.word_embeddings.weight
-    assert storage.save(model, tmp_path / "model", "dense") < 1.2 * sum(p.nbytes for p in model.parameters())
+    assert storage.save(model, tmp_path / "model", "dense") < 1.2 * sum(
+        p.nbytes for p in model.parameters()
+    )
 
 
 def test_minus_zeros_cost_their_bytes_until_they_are_made_positive(make, tmp_path):
@@ -83,12 +114,17 @@ def test_minus_zeros_cost_their_bytes_until_they_are_made_positive(make, tmp_pat
 
 
 def test_measured_sizes_follow_the_formulas():
-    rows = storage.shape_sizes("BERT-tiny", (0.0, 0.5, 0.9)).set_index(["format", "sparsity"])["bytes"]
+    rows = storage.shape_sizes("BERT-tiny", (0.0, 0.5, 0.9)).set_index(["format", "sparsity"])[
+        "bytes"
+    ]
     sizes = storage.matrices_of(**storage.SHAPES["BERT-tiny"])
     for form in ("dense", "csr", "bitmask", "half", "int8"):
         for s in (0.0, 0.5, 0.9):
             entry_kept = {shape: storage.cost(form, shape[1]) for shape in sizes}
-            wanted = sum(n * math.prod(shape) * (entry_kept[shape][0] + entry_kept[shape][1] * (1 - s)) for shape, n in sizes.items())
+            wanted = sum(
+                n * math.prod(shape) * (entry_kept[shape][0] + entry_kept[shape][1] * (1 - s))
+                for shape, n in sizes.items()
+            )
             assert rows[form, s] == pytest.approx(wanted, rel=1e-4)
     assert rows["zstd", 0.9] < 0.25 * rows["dense", 0.9]
 
@@ -103,7 +139,9 @@ def test_break_even_points():
     assert storage.break_even("csr", 768) == pytest.approx(0.5 + 1 / (2 * 768))
     assert storage.break_even("bitmask", 768) == pytest.approx(1 / 32)
     assert storage.break_even("bitmask", 768, against="half") == pytest.approx(17 / 32)
-    assert storage.break_even("csr", 768, against="bitmask") == pytest.approx(1 - (1 / 8 - 4 / 768) / 4)
+    assert storage.break_even("csr", 768, against="bitmask") == pytest.approx(
+        1 - (1 / 8 - 4 / 768) / 4
+    )
     assert storage.break_even("half", 768) == 0.0
     assert math.isnan(storage.break_even("dense", 768, against="half"))
     assert math.isnan(storage.break_even("csr", 1))  # an end for each entry

@@ -13,12 +13,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import transformers.trainer
-from helpers.lab.store import Busy
 from transformers import TrainerCallback
 
 from helpers import training
-from helpers.lab.experiment import RunStore, plan, sweep
 from helpers.lab import experiment, store
+from helpers.lab.experiment import RunStore, plan, sweep
+from helpers.lab.store import Busy
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")
 
@@ -44,9 +44,14 @@ def start():
 @pytest.fixture(scope="module")
 def runs(micro):
     """Three runs of one pruned checkpoint, which itself starts from a burned-in one; a Trainer's checkpoint at each step."""
-    profile = micro.replace(checkpoint_every=1, pretraining={"burn_in_steps": 2, "steps": 6}, fine_tuning={"epochs": 3, "deletion_epochs": ((0, 3),)})
-    return plan(["prune_pretrain", "info_deletion"], (0.5,), ("cola",), (0,), profile=profile) + plan(
-        ["prune_pretrain"], (0.5,), ("sst2",), (0,), profile=profile)
+    profile = micro.replace(
+        checkpoint_every=1,
+        pretraining={"burn_in_steps": 2, "steps": 6},
+        fine_tuning={"epochs": 3, "deletion_epochs": ((0, 3),)},
+    )
+    return plan(
+        ["prune_pretrain", "info_deletion"], (0.5,), ("cola",), (0,), profile=profile
+    ) + plan(["prune_pretrain"], (0.5,), ("sst2",), (0,), profile=profile)
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +106,16 @@ def half_deleted():
 
 def checkpoint_before_filing():
     original = Path.rename
-    Path.rename = lambda path, target: die() if target.parent.name == "checkpoints" else original(path, target)
+    Path.rename = lambda path, target: (
+        die() if target.parent.name == "checkpoints" else original(path, target)
+    )
 
 
 def checkpoint_filed():
     original = store._remove
-    store._remove = lambda path: die() if path.name.startswith("gradual") and path.suffix != ".part" else original(path)
+    store._remove = lambda path: (
+        die() if path.name.startswith("gradual") and path.suffix != ".part" else original(path)
+    )
 
 
 def in_fine_tuning():
@@ -116,7 +125,9 @@ def in_fine_tuning():
                 die()
 
     original = experiment.fine_tune
-    experiment.fine_tune = lambda *arguments, **options: original(*arguments, callbacks=[Die()], **options)
+    experiment.fine_tune = lambda *arguments, **options: original(
+        *arguments, callbacks=[Die()], **options
+    )
 
 
 def record_half_written():
@@ -129,7 +140,10 @@ def record_half_written():
 
 
 MOMENTS = {  # in the order in which a sweep comes to them, and what this worker resumes before it dies there
-    "MLM training: third checkpoint without the values under the masks": (lambda: replacing(is_state, nth=3), None),
+    "MLM training: third checkpoint without the values under the masks": (
+        lambda: replacing(is_state, nth=3),
+        None,
+    ),
     "MLM training: oldest checkpoint half deleted": (half_deleted, "gradual"),
     "pruned checkpoint made, but not yet filed": (checkpoint_before_filing, "gradual"),
     "pruned checkpoint filed, work not yet removed": (checkpoint_filed, "gradual"),
@@ -168,7 +182,11 @@ def work(folder, runs, moment="nothing more"):
             note(folder, "resumed", str(Path(found).relative_to(folder)))
         return found
 
-    RunStore.write, RunStore._made, training._last_checkpoint = noting(write), noting(made), noting_last
+    RunStore.write, RunStore._made, training._last_checkpoint = (
+        noting(write),
+        noting(made),
+        noting_last,
+    )
     MOMENTS[moment][0]()
     sweep(runs, folder, progress=False)
 
@@ -233,7 +251,9 @@ def test_workers_killed_at_random_moments(start, runs, undisturbed, tmp_path):
     assert [worker.exitcode for worker in workers] == [0, 0]
     pd.testing.assert_frame_equal(sweep(runs, tmp_path, progress=False), undisturbed)
     filed = Counter(noted(tmp_path, "filed"))
-    assert max(filed.values()) == 1 and {run.key for run in runs} <= {path.stem for path in (tmp_path / "runs").iterdir()}
+    assert max(filed.values()) == 1 and {run.key for run in runs} <= {
+        path.stem for path in (tmp_path / "runs").iterdir()
+    }
     assert not list((tmp_path / "work").iterdir())
 
 
@@ -248,7 +268,10 @@ def test_two_workers_do_not_make_the_same_checkpoint(start, tmp_path):
 def test_a_lock_ends_with_its_owner(start, tmp_path):
     owner = start(hold, tmp_path, tmp_path / "held")
     wait_for((tmp_path / "held").is_file)
-    with pytest.raises(Busy, match="another process is making key"), RunStore(tmp_path, wait=False).lock("key"):
+    with (
+        pytest.raises(Busy, match="another process is making key"),
+        RunStore(tmp_path, wait=False).lock("key"),
+    ):
         pass
     owner.kill()
     owner.join()
@@ -278,7 +301,12 @@ def test_a_sweep_leaves_to_another_what_that_is_at(runs, undisturbed, tmp_path, 
 def test_what_killed_workers_left_is_removed(tmp_path):
     kept = RunStore(tmp_path)
     kept.write("finished", {"rows": []})
-    for name in ("finished/checkpoint-5", "unfinished/checkpoint-5", "unfinished.0123.part", "held.0123.part"):
+    for name in (
+        "finished/checkpoint-5",
+        "unfinished/checkpoint-5",
+        "unfinished.0123.part",
+        "held.0123.part",
+    ):
         (tmp_path / "work" / name).mkdir(parents=True)
     (tmp_path / "work" / "unfinished.4567.part").write_text("half a rec")
     with kept.lock("held"):
@@ -293,4 +321,6 @@ def test_folders_may_be_read_by_others(tmp_path):
     kept.write("key", {"rows": []})
     (tmp_path / "made").mkdir()
     assert folder.stat().st_mode == (tmp_path / "made").stat().st_mode
-    assert (tmp_path / "runs" / "key.json").stat().st_mode & 0o444 == (folder / "info.json").stat().st_mode & 0o444
+    assert (tmp_path / "runs" / "key.json").stat().st_mode & 0o444 == (
+        folder / "info.json"
+    ).stat().st_mode & 0o444

@@ -9,20 +9,29 @@ from helpers import pruning, structure
 
 @pytest.fixture
 def model(make):
-    return make(BertForSequenceClassification, hidden_size=24, num_attention_heads=4, intermediate_size=40).eval()
+    return make(
+        BertForSequenceClassification, hidden_size=24, num_attention_heads=4, intermediate_size=40
+    ).eval()
 
 
 def test_masks_prune_whole_heads_and_neurons_at_the_share_asked_for(model):
     masks = structure.structured_masks(model, 0.5)
     assert masks.keys() == structure.layer_matrices(model).keys() and len(masks) == 12
     for name, mask in masks.items():
-        lines = mask if "query" in name or "key" in name or "value" in name or "intermediate" in name else mask.t()
+        lines = (
+            mask
+            if "query" in name or "key" in name or "value" in name or "intermediate" in name
+            else mask.t()
+        )
         assert (lines.all(1) | ~lines.any(1)).all()
         assert int(lines.any(1).sum()) == lines.shape[0] // 2
         if "attention" in name:
             heads = lines[:, 0].view(4, 6)
             assert (heads.all(1) | ~heads.any(1)).all()
-    assert torch.equal(masks["encoder.layer.0.attention.self.query.weight"], masks["encoder.layer.0.attention.self.value.weight"])
+    assert torch.equal(
+        masks["encoder.layer.0.attention.self.query.weight"],
+        masks["encoder.layer.0.attention.self.value.weight"],
+    )
 
 
 def test_the_weakest_head_and_neuron_go(model):
@@ -34,7 +43,12 @@ def test_the_weakest_head_and_neuron_go(model):
         weights["encoder.layer.1.intermediate.dense.weight"][7] = 0.0
         weights["encoder.layer.1.output.dense.weight"][:, 7] = 0.0
     masks = structure.structured_masks(model, 0.25)
-    assert masks["encoder.layer.0.attention.self.key.weight"].any(1).view(4, 6).any(1).tolist() == [True, True, False, True]
+    assert masks["encoder.layer.0.attention.self.key.weight"].any(1).view(4, 6).any(1).tolist() == [
+        True,
+        True,
+        False,
+        True,
+    ]
     assert not masks["encoder.layer.1.intermediate.dense.weight"][7].any()
 
 
@@ -49,11 +63,20 @@ def test_the_smaller_model_computes_what_the_masked_one_does(model, sparsity):
     mask = torch.ones_like(ids)
     mask[1, 6:] = 0
     with torch.no_grad():
-        torch.testing.assert_close(small(ids, attention_mask=mask).logits, model(ids, attention_mask=mask).logits, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(
+            small(ids, attention_mask=mask).logits,
+            model(ids, attention_mask=mask).logits,
+            atol=1e-5,
+            rtol=1e-5,
+        )
     left = sum(weight.numel() for weight in structure.layer_matrices(small).values())
     assert left == sum(int(m.sum()) for m in masks.values())
-    assert small.bert.encoder.layer[0].attention.self.num_attention_heads == max(1, round(4 * (1 - sparsity)))
-    assert model.bert.encoder.layer[0].intermediate.dense.out_features == 40  # the original is left alone
+    assert small.bert.encoder.layer[0].attention.self.num_attention_heads == max(
+        1, round(4 * (1 - sparsity))
+    )
+    assert (
+        model.bert.encoder.layer[0].intermediate.dense.out_features == 40
+    )  # the original is left alone
 
 
 def test_masks_of_single_weights_cut_nothing_out(model):
@@ -72,6 +95,8 @@ def test_sparsity_out_of_range_is_refused(model):
 def test_models_built_otherwise_are_refused():
     from transformers import DistilBertConfig, DistilBertModel
 
-    other = DistilBertModel(DistilBertConfig(vocab_size=60, dim=16, n_layers=1, n_heads=2, hidden_dim=32))
+    other = DistilBertModel(
+        DistilBertConfig(vocab_size=60, dim=16, n_layers=1, n_heads=2, hidden_dim=32)
+    )
     with pytest.raises(ValueError, match="DistilBertModel.*RoBERTa"):
         structure.structured_masks(other, 0.5)

@@ -7,7 +7,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-pytest.importorskip("mdit_py_plugins", reason="the book's packages are not here; pip install -e .[book]")
+pytest.importorskip(
+    "mdit_py_plugins", reason="the book's packages are not here; pip install -e .[book]"
+)
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
 import teaching  # noqa: E402
@@ -22,30 +24,60 @@ def small():
     new = nbformat.v4
     said = lambda text: new.new_output("stream", name="stdout", text=text)
     figure = new.new_output("display_data", {"image/png": "ZmlndXJl"})
-    return new.new_notebook(cells=[
-        new.new_markdown_cell("# 10 · A title\n\n| | |\n|---|---|\n| **Time and memory** | 75 minutes to read and think, 50 of them for the exercises; the cells take 0.3 minutes and 0.6 GB on two CPU cores |\n\n"
-                              "## 2 Your turn: halve\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\nWrite it.\n\n**Think first.** How\nmany?"),
-        new.new_code_cell("def half(x):\n    ...  # your code here\n\n\nhalf = exercises.check(half)", outputs=[said("○ Nothing there yet: write.")]),
-        new.new_code_cell('guess = predictions.number(f"At {s}%: how much is left?", 0, 100)\nguess'),
-        new.new_markdown_cell("## 3 Judge\n\n*Difficulty ●●○ · importance ●●○ · 10 to 15 minutes*\n\nDo.\n\n<details><summary>One answer</summary>\n\nyes\n\n</details>"),
-        new.new_code_cell("plt.show()\nprint(few)", outputs=[figure, said("Reference results 'tiny': …\nOnly *few*.\n")]),
-        new.new_code_cell("print(guess.against(half(90)))", outputs=[said("It is 45%. (You have not committed to a prediction above.)\nThat is all.\n")]),
-        new.new_markdown_cell("**Think first.** And after that?"),
-    ])
+    return new.new_notebook(
+        cells=[
+            new.new_markdown_cell(
+                "# 10 · A title\n\n| | |\n|---|---|\n| **Time and memory** | 75 minutes to read and think, 50 of them for the exercises; the cells take 0.3 minutes and 0.6 GB on two CPU cores |\n\n"
+                "## 2 Your turn: halve\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\nWrite it.\n\n**Think first.** How\nmany?"
+            ),
+            new.new_code_cell(
+                "def half(x):\n    ...  # your code here\n\n\nhalf = exercises.check(half)",
+                outputs=[said("○ Nothing there yet: write.")],
+            ),
+            new.new_code_cell(
+                'guess = predictions.number(f"At {s}%: how much is left?", 0, 100)\nguess'
+            ),
+            new.new_markdown_cell(
+                "## 3 Judge\n\n*Difficulty ●●○ · importance ●●○ · 10 to 15 minutes*\n\nDo.\n\n<details><summary>One answer</summary>\n\nyes\n\n</details>"
+            ),
+            new.new_code_cell(
+                "plt.show()\nprint(few)",
+                outputs=[figure, said("Reference results 'tiny': …\nOnly *few*.\n")],
+            ),
+            new.new_code_cell(
+                "print(guess.against(half(90)))",
+                outputs=[
+                    said(
+                        "It is 45%. (You have not committed to a prediction above.)\nThat is all.\n"
+                    )
+                ],
+            ),
+            new.new_markdown_cell("**Think first.** And after that?"),
+        ]
+    )
 
 
 def test_tables_are_up_to_date():
     assert teaching.with_tables(PAGE, NOTEBOOKS) == PAGE, "run python docs/teaching.py"
-    assert PAGE.count("<!-- begin") == 2 and all(f"({path.name})" in PAGE.replace("../notebooks/", "") for path in NOTEBOOKS)
+    assert PAGE.count("<!-- begin") == 2 and all(
+        f"({path.name})" in PAGE.replace("../notebooks/", "") for path in NOTEBOOKS
+    )
 
 
 def test_every_exercise_is_in_the_table_with_a_place_for_its_solution():
-    checked = {name for notebook in NOTEBOOKS.values() for cell in notebook.cells if cell.cell_type == "code"
-               for name in re.findall(r"^\w+ = exercises\.check\((\w+)\)", cell.source, re.MULTILINE)}
+    checked = {
+        name
+        for notebook in NOTEBOOKS.values()
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for name in re.findall(r"^\w+ = exercises\.check\((\w+)\)", cell.source, re.MULTILINE)
+    }
     listed = dict(re.findall(r"\[`(\w+)`\]\(\.\./src/helpers/exercises/(\w+)\.py\)", PAGE))
     assert len(listed) >= 5 and set(listed) == checked
     for name, module in listed.items():
-        assert f"def {name}(" in (ROOT / "src" / "helpers" / "exercises" / f"{module}.py").read_text(encoding="utf-8")
+        assert f"def {name}(" in (
+            ROOT / "src" / "helpers" / "exercises" / f"{module}.py"
+        ).read_text(encoding="utf-8")
 
 
 def test_every_notebook_has_a_section_with_its_purpose():
@@ -55,34 +87,59 @@ def test_every_notebook_has_a_section_with_its_purpose():
 
 @pytest.mark.parametrize("heading, minutes", [("Two hours", 120), ("Half a day", 240)])
 def test_plans_have_no_gap_and_take_the_stated_time(heading, minutes):
-    plan = PAGE[PAGE.index(f"### {heading}") + 4:].split("\n### ")[0]
-    times = [tuple(map(int, pair)) for pair in re.findall(r"^\| (\d+)–(\d+) \|", plan, re.MULTILINE)]
+    plan = PAGE[PAGE.index(f"### {heading}") + 4 :].split("\n### ")[0]
+    times = [
+        tuple(map(int, pair)) for pair in re.findall(r"^\| (\d+)–(\d+) \|", plan, re.MULTILINE)
+    ]
     assert times[0][0] == 0 and times[-1][1] == minutes
     assert all(before[1] == after[0] for before, after in zip(times, times[1:]))
 
 
 def test_the_rubric_adds_up():
-    rubric = PAGE[PAGE.index("## A rubric"):].split("\n## ")[0]
-    assert sum(map(int, re.findall(r"^\| \*\*.+\*\* \((\d+)\)", rubric, re.MULTILINE))) == int(re.search(r"(\d+) points", rubric)[1])
+    rubric = PAGE[PAGE.index("## A rubric") :].split("\n## ")[0]
+    assert sum(map(int, re.findall(r"^\| \*\*.+\*\* \((\d+)\)", rubric, re.MULTILINE))) == int(
+        re.search(r"(\d+) points", rubric)[1]
+    )
 
 
 def test_exercises_of_a_notebook():
     first, second = teaching.exercises(small())
-    assert first == {"title": "Halve", "difficulty": "●○○", "importance": "●●●", "minutes": "5 minutes", "name": "half", "folded": False}
-    assert second == {"title": "Judge", "difficulty": "●●○", "importance": "●●○", "minutes": "10 to 15 minutes", "name": "", "folded": True}
+    assert first == {
+        "title": "Halve",
+        "difficulty": "●○○",
+        "importance": "●●●",
+        "minutes": "5 minutes",
+        "name": "half",
+        "folded": False,
+    }
+    assert second == {
+        "title": "Judge",
+        "difficulty": "●●○",
+        "importance": "●●○",
+        "minutes": "10 to 15 minutes",
+        "name": "",
+        "folded": True,
+    }
     row = teaching.overview({Path("10_small.ipynb"): small()}).splitlines()[-1]
-    assert row == "| [10 · A title](../notebooks/10_small.ipynb) | 75 minutes, 50 of them for the exercises | 0.3 | 0.6 GB | 2 |"
+    assert (
+        row
+        == "| [10 · A title](../notebooks/10_small.ipynb) | 75 minutes, 50 of them for the exercises | 0.3 | 0.6 GB | 2 |"
+    )
 
 
 def test_answers_stand_with_their_questions():
     assert teaching.answers({Path("10_small.ipynb"): small()}).splitlines() == [
-        "### 10 · A title", "",
+        "### 10 · A title",
+        "",
         r"- **How many?** Only \*few\*.",
         "- **At …%: how much is left?** It is 45%. That is all.",
-        "- **And after that?** (not run yet)"]
+        "- **And after that?** (not run yet)",
+    ]
 
 
 def test_no_question_of_the_notebooks_is_left_out():
     text = "\n".join(cell.source for notebook in NOTEBOOKS.values() for cell in notebook.cells)
-    asked = text.count("**Think first.**") + len(re.findall(r"predictions\.(?:number|choice)\(", text))
+    asked = text.count("**Think first.**") + len(
+        re.findall(r"predictions\.(?:number|choice)\(", text)
+    )
     assert asked > 5 and teaching.answers(NOTEBOOKS).count("\n- **") == asked

@@ -46,8 +46,18 @@ def train(make, tokenizer, text, tmp_path):
     """Train a small MLM with a callback; returns the Trainer."""
 
     def run(callback, model=None, steps=STEPS, folder="out", **options):
-        return train_mlm(model or make(BertForMaskedLM), tokenizer, text, steps=steps, batch_size=8, learning_rate=5e-3,
-                         warmup_steps=2, pruning=callback, output_dir=tmp_path / folder, **options)
+        return train_mlm(
+            model or make(BertForMaskedLM),
+            tokenizer,
+            text,
+            steps=steps,
+            batch_size=8,
+            learning_rate=5e-3,
+            warmup_steps=2,
+            pruning=callback,
+            output_dir=tmp_path / folder,
+            **options,
+        )
 
     return run
 
@@ -65,13 +75,19 @@ def gradual(**changes):
 
 
 def fixed(model, sparsity=0.5):
-    return MagnitudePruning(masks=pruning.random_masks(model, sparsity, torch.Generator().manual_seed(3)))
+    return MagnitudePruning(
+        masks=pruning.random_masks(model, sparsity, torch.Generator().manual_seed(3))
+    )
 
 
 def arguments(folder, **options):
     """For a plain Trainer: one step is a batch of 8, nothing saved, nothing shown."""
-    quiet = dict(save_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False)
-    return TrainingArguments(folder, **(dict(max_steps=STEPS, per_device_train_batch_size=8) | quiet | options))
+    quiet = dict(
+        save_strategy="no", report_to="none", disable_tqdm=True, dataloader_pin_memory=False
+    )
+    return TrainingArguments(
+        folder, **(dict(max_steps=STEPS, per_device_train_batch_size=8) | quiet | options)
+    )
 
 
 def same_weights(a, b):
@@ -89,7 +105,10 @@ def test_final_sparsity_is_exact(train, scope):
     report = pruning.sparsity_report(model)
     parts = report.drop("total") if scope == "matrix" else report.loc[["total"]]
     assert parts.zeros.tolist() == [round(n * 0.6) for n in parts.entries]
-    assert all(torch.equal(weight != 0, callback.masks[name]) for name, weight in pruning.prunable_parameters(model).items())
+    assert all(
+        torch.equal(weight != 0, callback.masks[name])
+        for name, weight in pruning.prunable_parameters(model).items()
+    )
 
 
 def test_checkpoint_is_an_ordinary_one_with_zeros(train, tmp_path):
@@ -98,7 +117,9 @@ def test_checkpoint_is_an_ordinary_one_with_zeros(train, tmp_path):
     assert same_weights(model, loaded)
     report = pruning.sparsity_report(loaded)
     assert report.zeros.tolist()[:-1] == [round(n * 0.6) for n in report.entries][:-1]
-    assert torch.equal(loaded.cls.predictions.decoder.weight, loaded.bert.embeddings.word_embeddings.weight)
+    assert torch.equal(
+        loaded.cls.predictions.decoder.weight, loaded.bert.embeddings.word_embeddings.weight
+    )
 
 
 def test_sparsity_follows_the_schedule(train):
@@ -114,7 +135,12 @@ def test_one_shot_prunes_before_the_first_step(train, make):
     model = make(BertForMaskedLM)
     expected = pruning.magnitude_masks(model, 0.5)
     zeros = []
-    watch = At(0, lambda: zeros.append({name: weight == 0 for name, weight in pruning.prunable_parameters(model).items()}))
+    watch = At(
+        0,
+        lambda: zeros.append(
+            {name: weight == 0 for name, weight in pruning.prunable_parameters(model).items()}
+        ),
+    )
     train(MagnitudePruning(0.5), model, callbacks=[watch])
     assert all(torch.equal(zeros[0][name], ~mask) for name, mask in expected.items())
 
@@ -132,30 +158,51 @@ def test_training_is_that_of_a_plain_loop_with_masked_weights(make, masked_text,
         batches.append(default_data_collator(rows))
         return dict(batches[-1])
 
-    options = arguments(tmp_path, learning_rate=rate, weight_decay=0.1, max_grad_norm=0, lr_scheduler_type="linear")
+    options = arguments(
+        tmp_path, learning_rate=rate, weight_decay=0.1, max_grad_norm=0, lr_scheduler_type="linear"
+    )
     callback = MagnitudePruning(final, end=end, frequency=every)
-    trainer = Trainer(model, options, data_collator=collate, train_dataset=masked_text, callbacks=[callback])
+    trainer = Trainer(
+        model, options, data_collator=collate, train_dataset=masked_text, callbacks=[callback]
+    )
     trainer.train()
 
-    dense = {name: weight.detach().clone().requires_grad_() for name, weight in reference.named_parameters()}
+    dense = {
+        name: weight.detach().clone().requires_grad_()
+        for name, weight in reference.named_parameters()
+    }
     decayed = trainer.get_decay_parameter_names(reference)
-    optimizer = torch.optim.AdamW([
-        {"params": [weight for name, weight in dense.items() if name in decayed], "weight_decay": 0.1},
-        {"params": [weight for name, weight in dense.items() if name not in decayed], "weight_decay": 0.0},
-    ], lr=rate)
+    optimizer = torch.optim.AdamW(
+        [
+            {
+                "params": [weight for name, weight in dense.items() if name in decayed],
+                "weight_decay": 0.1,
+            },
+            {
+                "params": [weight for name, weight in dense.items() if name not in decayed],
+                "weight_decay": 0.0,
+            },
+        ],
+        lr=rate,
+    )
     prunable = [f"bert.{name}" for name in pruning.prunable_parameters(reference)]
     for step in range(STEPS):
         if step % every == 0 or step == end:
             sparsity = final - final * (1 - min(step, end) / end) ** 3
             masks = {name: pruning.magnitude_mask(dense[name], sparsity) for name in prunable}
-        masked = {name: weight * masks[name] if name in masks else weight for name, weight in dense.items()}
+        masked = {
+            name: weight * masks[name] if name in masks else weight
+            for name, weight in dense.items()
+        }
         optimizer.zero_grad()
         functional_call(reference, masked, kwargs=batches[step]).loss.backward()
         for group in optimizer.param_groups:
             group["lr"] = rate * (1 - step / STEPS)
         optimizer.step()
     for name, weight in model.named_parameters():
-        if name.endswith("key.bias"):  # shifts all scores of a query alike: its gradient is rounding, which Adam blows up
+        if name.endswith(
+            "key.bias"
+        ):  # shifts all scores of a query alike: its gradient is rounding, which Adam blows up
             continue
         expected = dense[name] * masks[name] if name in masks else dense[name]
         assert torch.allclose(weight, expected, rtol=0, atol=1e-6), name
@@ -169,23 +216,36 @@ def test_pruned_entries_get_no_gradient(train, make):
     class Watch(TrainerCallback):
         def on_pre_optimizer_step(self, args, state, control, **kwargs):
             for name, weight in pruning.prunable_parameters(model).items():
-                seen.append((bool((weight.grad[~callback.masks[name]] == 0).all()), bool((weight.grad != 0).any())))
+                seen.append(
+                    (
+                        bool((weight.grad[~callback.masks[name]] == 0).all()),
+                        bool((weight.grad != 0).any()),
+                    )
+                )
 
     callback = MagnitudePruning(0.5)
     train(callback, model, callbacks=[Watch()])
-    assert len(seen) == STEPS * 13 and all(pruned_is_zero and rest_is_not for pruned_is_zero, rest_is_not in seen)
+    assert len(seen) == STEPS * 13 and all(
+        pruned_is_zero and rest_is_not for pruned_is_zero, rest_is_not in seen
+    )
 
 
 def test_the_value_under_the_mask_survives(train, make):
     model = make(BertForMaskedLM)
-    before = {name: weight.detach().clone() for name, weight in pruning.prunable_parameters(model).items()}
+    before = {
+        name: weight.detach().clone() for name, weight in pruning.prunable_parameters(model).items()
+    }
     callback = MagnitudePruning(0.5, frequency=STEPS)  # in one shot, before the first step
     train(callback, model)
     decay = 1.0
-    for step in range(STEPS):  # nothing but weight decay moves it: 2 warm-up steps, then linearly down to 0
+    for step in range(
+        STEPS
+    ):  # nothing but weight decay moves it: 2 warm-up steps, then linearly down to 0
         decay *= 1 - 0.01 * 5e-3 * min(step / 2, (STEPS - step) / (STEPS - 2))
     for name, mask in callback.masks.items():
-        assert torch.allclose(callback.dense[name][~mask], before[name][~mask] * decay, rtol=1e-5, atol=0)
+        assert torch.allclose(
+            callback.dense[name][~mask], before[name][~mask] * decay, rtol=1e-5, atol=0
+        )
         assert (callback.dense[name][mask] != before[name][mask]).any()
 
 
@@ -209,7 +269,9 @@ def test_fixed_masks_never_change(train, make):
     before = {name: mask.clone() for name, mask in callback.masks.items()}
     train(callback, model)
     for name, weight in pruning.prunable_parameters(model).items():
-        assert torch.equal(callback.masks[name], before[name]) and torch.equal(weight != 0, before[name])
+        assert torch.equal(callback.masks[name], before[name]) and torch.equal(
+            weight != 0, before[name]
+        )
 
 
 def test_fixed_masks_leave_other_matrices_alone(train, make):
@@ -223,12 +285,25 @@ def test_gradient_accumulation_changes_nothing(make, masked_text, tmp_path):
     models = []
     for batch, accumulate in ((8, 1), (4, 2)):
         models.append(make(BertForMaskedLM, **NO_DROPOUT))
-        options = arguments(tmp_path, per_device_train_batch_size=batch, gradient_accumulation_steps=accumulate, optim="sgd",
-                            learning_rate=0.1)
-        MLMTrainer(models[-1], options, data_collator=default_data_collator, train_dataset=masked_text,
-                   callbacks=[gradual()]).train()
+        options = arguments(
+            tmp_path,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=accumulate,
+            optim="sgd",
+            learning_rate=0.1,
+        )
+        MLMTrainer(
+            models[-1],
+            options,
+            data_collator=default_data_collator,
+            train_dataset=masked_text,
+            callbacks=[gradual()],
+        ).train()
     a, b = (pruning.prunable_parameters(model) for model in models)
-    assert all(torch.allclose(a[name], b[name], atol=1e-5) and torch.equal(a[name] == 0, b[name] == 0) for name in a)
+    assert all(
+        torch.allclose(a[name], b[name], atol=1e-5) and torch.equal(a[name] == 0, b[name] == 0)
+        for name in a
+    )
     assert pruning.sparsity_report(models[1]).sparsity["total"] == pytest.approx(0.6, abs=1e-3)
 
 
@@ -245,36 +320,70 @@ def test_resumed_mlm_training_is_the_same_bit_for_bit(train, make, kind, every):
     first = callback(whole)
     train(first, whole, folder="whole", checkpoint_every=every)
     with pytest.raises(KeyboardInterrupt):
-        train(callback(cut), cut, folder="cut", checkpoint_every=every, callbacks=[At(every + 2, interrupt)])
+        train(
+            callback(cut),
+            cut,
+            folder="cut",
+            checkpoint_every=every,
+            callbacks=[At(every + 2, interrupt)],
+        )
     second = callback(resumed)
     started = []
-    train(second, resumed, folder="cut", checkpoint_every=every, callbacks=[At(every, lambda: started.append(True))])
+    train(
+        second,
+        resumed,
+        folder="cut",
+        checkpoint_every=every,
+        callbacks=[At(every, lambda: started.append(True))],
+    )
     assert started  # it went on from the checkpoint
     assert same_weights(whole, resumed)
     assert all(torch.equal(first.masks[name], second.masks[name]) for name in first.masks)
-    assert first.dense.keys() == second.dense.keys() == (set(first.masks) if kind == "gradual" else set())
+    assert (
+        first.dense.keys()
+        == second.dense.keys()
+        == (set(first.masks) if kind == "gradual" else set())
+    )
     assert all(torch.equal(first.dense[name], second.dense[name]) for name in first.dense)
 
 
 @pytest.mark.parametrize("kind", ["gradual", "fixed"])
 def test_a_training_that_was_finished_takes_no_more_steps(train, make, kind):
     """It was killed after its last step, before what follows it; at step 12, masks would be computed again."""
-    callbacks = [gradual(frequency=4, begin=0) if kind == "gradual" else fixed(make(BertForMaskedLM)) for _ in range(2)]
+    callbacks = [
+        gradual(frequency=4, begin=0) if kind == "gradual" else fixed(make(BertForMaskedLM))
+        for _ in range(2)
+    ]
     whole, again = make(BertForMaskedLM), make(BertForMaskedLM, seed=1)
     train(callbacks[0], whole, checkpoint_every=5)
     trainer = train(callbacks[1], again, checkpoint_every=5, callbacks=[At(STEPS, interrupt)])
     assert same_weights(whole, again) and trainer.state.global_step == STEPS
-    assert all(torch.equal(callbacks[0].masks[name], callbacks[1].masks[name]) for name in callbacks[0].masks)
+    assert all(
+        torch.equal(callbacks[0].masks[name], callbacks[1].masks[name])
+        for name in callbacks[0].masks
+    )
 
 
 @pytest.mark.parametrize("every", [5, 6])
 def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_path, every):
-    data = text.remove_columns("special_tokens_mask").add_column("labels", [i % 2 for i in range(len(text))])
+    data = text.remove_columns("special_tokens_mask").add_column(
+        "labels", [i % 2 for i in range(len(text))]
+    )
 
     def tune(folder, callbacks=()):
         model = make(BertForSequenceClassification)
-        fine_tune(model, tokenizer, data, epochs=2, batch_size=8, learning_rate=5e-3, output_dir=tmp_path / folder,
-                  pruning=fixed(model), checkpoint_every=every, callbacks=callbacks)
+        fine_tune(
+            model,
+            tokenizer,
+            data,
+            epochs=2,
+            batch_size=8,
+            learning_rate=5e-3,
+            output_dir=tmp_path / folder,
+            pruning=fixed(model),
+            checkpoint_every=every,
+            callbacks=callbacks,
+        )
         return model
 
     whole = tune("whole")
@@ -295,15 +404,22 @@ def test_nothing_is_left_on_the_model_after_an_interruption(train, make):
 def test_resuming_without_the_values_under_the_masks(make, masked_text, tmp_path):
     def trainer(*callbacks):
         options = arguments(tmp_path, save_strategy="steps", save_steps=4)
-        return Trainer(make(BertForMaskedLM), options, data_collator=default_data_collator, train_dataset=masked_text,
-                       callbacks=list(callbacks))
+        return Trainer(
+            make(BertForMaskedLM),
+            options,
+            data_collator=default_data_collator,
+            train_dataset=masked_text,
+            callbacks=list(callbacks),
+        )
 
     trainer().train()
     with pytest.raises(FileNotFoundError, match=r"checkpoint-4.*pruning_state.*start afresh"):
         trainer(gradual()).train(resume_from_checkpoint=str(tmp_path / "checkpoint-4"))
 
 
-@pytest.mark.parametrize("missing", [training.STATE_FILE, "trainer_state.json", "model.safetensors"])
+@pytest.mark.parametrize(
+    "missing", [training.STATE_FILE, "trainer_state.json", "model.safetensors"]
+)
 def test_a_checkpoint_that_was_not_saved_to_its_end_is_passed_over(train, make, tmp_path, missing):
     whole, resumed = make(BertForMaskedLM), make(BertForMaskedLM)
     train(gradual(), whole, checkpoint_every=5)
@@ -326,15 +442,18 @@ def test_masks_of_another_model(train, make):
         train(fixed(make(BertForMaskedLM, hidden_size=32)))
 
 
-@pytest.mark.parametrize("options, error, message", [
-    ({}, ValueError, "either a sparsity.*or masks"),
-    ({"sparsity": 0.5, "masks": {}}, ValueError, "either a sparsity.*or masks"),
-    ({"sparsity": 1.0}, ValueError, r"\[0, 1\).*1.0"),
-    ({"sparsity": "half"}, TypeError, "'half'"),
-    ({"sparsity": 0.5, "frequency": 0}, ValueError, "frequency.*got 0"),
-    ({"sparsity": 0.5, "begin": 9, "end": 3}, ValueError, "begin=9, end=3"),
-    ({"sparsity": 0.5, "scope": "layer"}, ValueError, "'layer'"),
-])
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({}, ValueError, "either a sparsity.*or masks"),
+        ({"sparsity": 0.5, "masks": {}}, ValueError, "either a sparsity.*or masks"),
+        ({"sparsity": 1.0}, ValueError, r"\[0, 1\).*1.0"),
+        ({"sparsity": "half"}, TypeError, "'half'"),
+        ({"sparsity": 0.5, "frequency": 0}, ValueError, "frequency.*got 0"),
+        ({"sparsity": 0.5, "begin": 9, "end": 3}, ValueError, "begin=9, end=3"),
+        ({"sparsity": 0.5, "scope": "layer"}, ValueError, "'layer'"),
+    ],
+)
 def test_impossible_options(options, error, message):
     with pytest.raises(error, match=message):
         MagnitudePruning(**options)
@@ -362,9 +481,13 @@ def test_mlm_loss_is_the_mean_over_masked_tokens(make, tokenizer, text):
     torch.manual_seed(7)
     batch = DataCollatorForLanguageModeling(tokenizer)([dict(row) for row in text])
     state = torch.get_rng_state()
-    assert training.mlm_loss(model, tokenizer, text, seed=7) == pytest.approx(model(**batch).loss.item(), abs=1e-5)
+    assert training.mlm_loss(model, tokenizer, text, seed=7) == pytest.approx(
+        model(**batch).loss.item(), abs=1e-5
+    )
     assert torch.equal(torch.get_rng_state(), state)  # measuring does not disturb training
-    assert training.mlm_loss(model, tokenizer, text, batch_size=5) == training.mlm_loss(model, tokenizer, text, batch_size=5)
+    assert training.mlm_loss(model, tokenizer, text, batch_size=5) == training.mlm_loss(
+        model, tokenizer, text, batch_size=5
+    )
 
 
 # Loading
@@ -390,7 +513,10 @@ def test_load_classifier_has_a_new_head(make, tmp_path):
     model = make(BertForPreTraining)
     model.save_pretrained(tmp_path)
     classifier = training.load_classifier(tmp_path, ("no", "perhaps", "yes"))
-    assert classifier.config.id2label == {0: "no", 1: "perhaps", 2: "yes"} and classifier.classifier.out_features == 3
+    assert (
+        classifier.config.id2label == {0: "no", 1: "perhaps", 2: "yes"}
+        and classifier.classifier.out_features == 3
+    )
     assert same_weights(classifier.bert, model.bert)
 
 
@@ -416,5 +542,7 @@ def test_predict_puts_examples_of_different_lengths_back_in_order(make, tokenize
     model = make(BertForSequenceClassification).eval()
     logits, labels = training.predict(model, tokenizer, data, batch_size=4)
     assert labels.tolist() == list(range(6))
-    one_by_one = [model(**tokenizer(line, return_tensors="pt")).logits[0].tolist() for line in lines]
+    one_by_one = [
+        model(**tokenizer(line, return_tensors="pt")).logits[0].tolist() for line in lines
+    ]
     assert np.allclose(logits, one_by_one, atol=1e-5)

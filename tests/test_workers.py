@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.lab.workers import FailedTasks, Here, Processes, Task, carry_out
 
 from helpers import machine
 from helpers.lab import workers
+from helpers.lab.workers import FailedTasks, Here, Processes, Task, carry_out
 
 
 def note(folder, name, result=None):
@@ -42,7 +42,14 @@ def tasks_for(folder, needs, function=note):
 
 def test_each_task_as_soon_as_what_it_needs_is_done(tmp_path):
     """The checkpoint's runs come before the second checkpoint."""
-    needs = {"checkpoint1": (), "run1": ["checkpoint1"], "run2": ["checkpoint1"], "checkpoint2": (), "run3": ["checkpoint2"], "run4": ()}
+    needs = {
+        "checkpoint1": (),
+        "run1": ["checkpoint1"],
+        "run2": ["checkpoint1"],
+        "checkpoint2": (),
+        "run3": ["checkpoint2"],
+        "run4": (),
+    }
     carry_out(tasks_for(tmp_path, needs), Here(), progress=False)
     assert log(tmp_path) == list(needs)
 
@@ -64,20 +71,39 @@ def test_two_workers_do_not_wait_for_all_checkpoints(tmp_path):
                 self.pending["checkpoint2"].set_result(None)
             return future
 
-    needs = {"checkpoint1": (), "checkpoint2": (), "run1": ["checkpoint1"], "run2": ["checkpoint2"], "run3": ["checkpoint1"], "run4": ["checkpoint1"]}
-    carry_out([Task(name, note, (name,), tuple(needed)) for name, needed in needs.items()], TwoAtOnce(), progress=False)
+    needs = {
+        "checkpoint1": (),
+        "checkpoint2": (),
+        "run1": ["checkpoint1"],
+        "run2": ["checkpoint2"],
+        "run3": ["checkpoint1"],
+        "run4": ["checkpoint1"],
+    }
+    carry_out(
+        [Task(name, note, (name,), tuple(needed)) for name, needed in needs.items()],
+        TwoAtOnce(),
+        progress=False,
+    )
     assert started == ["checkpoint1", "checkpoint2", "run1", "run3", "run4", "run2"]
 
 
 def test_a_failure_leaves_the_others_alone(tmp_path):
-    tasks = [Task("checkpoint", fail, ("no disk left",)), *tasks_for(tmp_path, {"run1": ["checkpoint"], "run2": (), "run3": ["run1"]})]
+    tasks = [
+        Task("checkpoint", fail, ("no disk left",)),
+        *tasks_for(tmp_path, {"run1": ["checkpoint"], "run2": (), "run3": ["run1"]}),
+    ]
     with pytest.raises(FailedTasks) as failed:
         carry_out(tasks, Here(), progress=False)
     assert log(tmp_path) == ["run2"]
     message = str(failed.value)
     assert "3 of 4 tasks failed" in message and "checkpoint: ValueError: no disk left" in message
-    assert "run1: RuntimeError: not tried, because checkpoint failed" in message and "run3: RuntimeError" in message
-    assert list(failed.value.failures) == ["checkpoint", "run1", "run3"] and isinstance(failed.value.__cause__, ValueError)
+    assert (
+        "run1: RuntimeError: not tried, because checkpoint failed" in message
+        and "run3: RuntimeError" in message
+    )
+    assert list(failed.value.failures) == ["checkpoint", "run1", "run3"] and isinstance(
+        failed.value.__cause__, ValueError
+    )
 
 
 def test_an_interruption_is_not_a_failure(tmp_path):
@@ -85,7 +111,11 @@ def test_an_interruption_is_not_a_failure(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out([Task("interrupted", interrupt, ()), *tasks_for(tmp_path, {"run": ()})], Here(), progress=False)
+        carry_out(
+            [Task("interrupted", interrupt, ()), *tasks_for(tmp_path, {"run": ()})],
+            Here(),
+            progress=False,
+        )
     assert not (tmp_path / "log").exists()
 
 
@@ -96,7 +126,14 @@ def test_what_others_are_at_is_tried_again_later(tmp_path, monkeypatch):
     def busy(folder, name):
         return note(folder, name, next(answers))
 
-    carry_out([Task("busy", busy, (tmp_path, "busy")), *tasks_for(tmp_path, {"free": (), "after": ["busy"]})], Here(), progress=False)
+    carry_out(
+        [
+            Task("busy", busy, (tmp_path, "busy")),
+            *tasks_for(tmp_path, {"free": (), "after": ["busy"]}),
+        ],
+        Here(),
+        progress=False,
+    )
     assert log(tmp_path) == ["busy", "free", "busy", "busy", "after"]
 
 
@@ -105,7 +142,8 @@ def test_killed_workers_are_replaced(tmp_path, monkeypatch):
     """One task's worker dies once, another's always; the rest is not touched."""
     monkeypatch.setattr(workers, "ATTEMPTS", 2)
     tasks = [
-        Task("dies once", die, (tmp_path, "once", 1)), Task("dies always", die, (tmp_path, "always")),
+        Task("dies once", die, (tmp_path, "once", 1)),
+        Task("dies always", die, (tmp_path, "always")),
         *tasks_for(tmp_path, {"run1": (), "run2": (), "run3": ["dies once"]}),
     ]
     with pytest.raises(FailedTasks) as failed:
@@ -156,7 +194,9 @@ def alive(process):
         return False
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at /proc, which only Linux has")
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="looks at /proc, which only Linux has"
+)
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     process = get_context("spawn").Process(target=parent, args=(tmp_path,))
     process.start()

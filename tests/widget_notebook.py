@@ -6,7 +6,9 @@ from pathlib import Path
 import nbformat
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-CALL = re.compile(r"\b(?:widgets\.(\w+_explorer|bert_forgets|sensitivity_map|mask_overlap|cost_calculator)|live\.(experiment_form))\(")
+CALL = re.compile(
+    r"\b(?:widgets\.(\w+_explorer|bert_forgets|sensitivity_map|mask_overlap|cost_calculator)|live\.(experiment_form))\("
+)
 # What the cells find when they run in their notebooks, or something like it that is there at once
 PREPARE = """
 import copy
@@ -66,13 +68,20 @@ def cells():
     for path in sorted(NOTEBOOKS.glob("[0-9]*.ipynb")):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.cell_type == "code":
-                found += [(path.stem, match[1] or match[2], cell.source) for match in CALL.finditer(cell.source)]
+                found += [
+                    (path.stem, match[1] or match[2], cell.source)
+                    for match in CALL.finditer(cell.source)
+                ]
     return found
 
 
 def write(path, moving=False):
     """Write the notebook; returns how many widgets it holds. With `moving`, a cell that moves all controls follows each."""
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}})
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}
+        }
+    )
     sources = [PREPARE.strip()]
     for name, _, source in (found := cells()):
         *rest, last = source.strip().split("\n")

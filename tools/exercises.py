@@ -31,11 +31,18 @@ def synchronise(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             for name in re.findall(r"^\w+ = exercises\.check\((\w+)\)", cell.source, re.MULTILINE):
-                start, rest = cell.source.index(f"def {name}("), cell.source.index(f"{name} = exercises.check(")
-                cell.source = cell.source[:start] + exercises()[name].stub + "\n\n\n" + cell.source[rest:]
+                start, rest = (
+                    cell.source.index(f"def {name}("),
+                    cell.source.index(f"{name} = exercises.check("),
+                )
+                cell.source = (
+                    cell.source[:start] + exercises()[name].stub + "\n\n\n" + cell.source[rest:]
+                )
                 found.append(name)
         else:
-            cell.source = re.sub(r"```python\ndef (\w+)\(.*?\n```", _solution, cell.source, flags=re.DOTALL)
+            cell.source = re.sub(
+                r"```python\ndef (\w+)\(.*?\n```", _solution, cell.source, flags=re.DOTALL
+            )
     return found
 
 

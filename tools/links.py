@@ -31,7 +31,9 @@ def repository(pyproject="pyproject.toml"):
     FileNotFoundError
         If there is no such file: the commands of this module work at the top of the course.
     """
-    return tomllib.loads(Path(pyproject).read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+    return tomllib.loads(Path(pyproject).read_text(encoding="utf-8"))["project"]["urls"][
+        "Repository"
+    ]
 
 
 def badges(address, name):
@@ -51,13 +53,17 @@ def badges(address, name):
     place = address.removeprefix("https://github.com/")
     binder = f"https://mybinder.org/v2/gh/{place}/HEAD?labpath=notebooks%2F{name}.ipynb"
     colab = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/{name}.ipynb"
-    return (f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder}) "
-            f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})")
+    return (
+        f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder}) "
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})"
+    )
 
 
 def with_badges(text, line):
     """The Markdown text with this line of badges below its title, in place of any other."""
-    return TITLE.sub(lambda title: f"{title[0].rstrip()}\n\n{line}\n\n", BADGES.sub("", text), count=1)
+    return TITLE.sub(
+        lambda title: f"{title[0].rstrip()}\n\n{line}\n\n", BADGES.sub("", text), count=1
+    )
 
 
 def colab_cell(address):
@@ -90,26 +96,45 @@ def write(notebook, address, name):
     cell = next((cell for cell in notebook.cells if cell.get("id") == "colab"), None)
     if cell is None:
         table, rest = re.match(r"(.*?\n\|[^\n]*(?=\n\n|\Z))(.*)", head.source, re.DOTALL).groups()
-        cell = new_code_cell(id="colab", metadata={"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]})
+        cell = new_code_cell(
+            id="colab", metadata={"jupyter": {"source_hidden": True}, "tags": ["remove-cell"]}
+        )
         head.source = table
-        notebook.cells[1:1] = [cell, *([new_markdown_cell(rest.strip(), id=f"{head.id}-rest")] if rest.strip() else [])]
+        notebook.cells[1:1] = [
+            cell,
+            *([new_markdown_cell(rest.strip(), id=f"{head.id}-rest")] if rest.strip() else []),
+        ]
     cell.source = colab_cell(address)
 
 
 def main(arguments):
     """Write the links into README.md and all notebooks; returns the exit code."""
     pyproject, readme = Path("pyproject.toml"), Path("README.md")
-    if len(arguments) > 1 or not all(re.fullmatch(r"[\w.-]+/[\w.-]+", place) for place in arguments):
-        print(f"python -m tools.links OWNER/REPO: one repository on GitHub, such as jane/bert-course; got {' '.join(arguments)!r}", file=sys.stderr)
+    if len(arguments) > 1 or not all(
+        re.fullmatch(r"[\w.-]+/[\w.-]+", place) for place in arguments
+    ):
+        print(
+            f"python -m tools.links OWNER/REPO: one repository on GitHub, such as jane/bert-course; got {' '.join(arguments)!r}",
+            file=sys.stderr,
+        )
         return 2
     try:
         if arguments:
-            pyproject.write_text(ADDRESS.sub(f'Repository = "https://github.com/{arguments[0]}"', pyproject.read_text(encoding="utf-8")), encoding="utf-8")
+            pyproject.write_text(
+                ADDRESS.sub(
+                    f'Repository = "https://github.com/{arguments[0]}"',
+                    pyproject.read_text(encoding="utf-8"),
+                ),
+                encoding="utf-8",
+            )
         address, paths = repository(pyproject), find("notebooks")
     except FileNotFoundError as error:
         print(f"{error}; go to the top of the course", file=sys.stderr)
         return 1
-    readme.write_text(with_badges(readme.read_text(encoding="utf-8"), badges(address, paths[0].stem)), encoding="utf-8")
+    readme.write_text(
+        with_badges(readme.read_text(encoding="utf-8"), badges(address, paths[0].stem)),
+        encoding="utf-8",
+    )
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)

@@ -38,17 +38,25 @@ def find(folder, pattern=""):
     """The notebooks in `folder` whose name contains `pattern` (a plain string or a glob), in reading order."""
     notebooks = sorted(Path(folder).glob("[0-9]*.ipynb"))
     if not notebooks:
-        raise FileNotFoundError(f"no notebooks in {str(folder)!r}; go to the top of the course, or name their folder with --notebooks")
+        raise FileNotFoundError(
+            f"no notebooks in {str(folder)!r}; go to the top of the course, or name their folder with --notebooks"
+        )
     chosen = [path for path in notebooks if fnmatch(path.stem, f"*{pattern}*")]
     if not chosen:
-        raise FileNotFoundError(f"no notebook is called {pattern!r}; there are {', '.join(path.stem for path in notebooks)}")
+        raise FileNotFoundError(
+            f"no notebook is called {pattern!r}; there are {', '.join(path.stem for path in notebooks)}"
+        )
     return chosen
 
 
 def peak_megabytes(pid):
     """The most memory a process has held so far, or NaN where the system does not tell (it does on Linux)."""
     try:
-        return int(re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1]) * 1024 / 1e6
+        return (
+            int(re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
+            * 1024
+            / 1e6
+        )
     except (OSError, TypeError):
         return float("nan")
 
@@ -84,9 +92,16 @@ def execute(notebook, folder, name):
         bar.update()
 
     client = NotebookClient(
-        notebook, kernel_name="python3", timeout=None, record_timing=False, coalesce_streams=True,
-        on_cell_executed=after_cell, resources={"metadata": {"path": str(folder)}},
-        extra_arguments=["--IPKernelApp.log_level=40"],  # its warning about local connections would break the bar
+        notebook,
+        kernel_name="python3",
+        timeout=None,
+        record_timing=False,
+        coalesce_streams=True,
+        on_cell_executed=after_cell,
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=[
+            "--IPKernelApp.log_level=40"
+        ],  # its warning about local connections would break the bar
     )
     with tqdm(total=cells, desc=f"{name:26}", unit="cell") as bar:
         client.execute()
@@ -103,13 +118,19 @@ def reduce_colours(notebook):
                 with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as image:
                     if image.mode != "P":
                         small = io.BytesIO()
-                        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(small, "png", optimize=True, dpi=image.info.get("dpi"))
+                        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+                            small, "png", optimize=True, dpi=image.info.get("dpi")
+                        )
                         output.data["image/png"] = base64.b64encode(small.getvalue()).decode()
 
 
 def normalise(notebook):
     """Drop what changes from machine to machine, so that a re-run notebook differs only where its results do, and keep it small."""
-    notebook.metadata.kernelspec = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata.kernelspec = {
+        "display_name": "Python 3",
+        "language": "python",
+        "name": "python3",
+    }
     notebook.metadata.get("language_info", {}).pop("version", None)
     reduce_colours(notebook)
     for cell in notebook.cells:
@@ -124,9 +145,13 @@ def describe_figures(notebook):
             if output.get("name") == "stdout":
                 said = output.text
             elif "image/png" in output.get("data", {}):
-                text = said or "".join(other.text for other in cell.outputs if other.get("name") == "stdout")
+                text = said or "".join(
+                    other.text for other in cell.outputs if other.get("name") == "stdout"
+                )
                 if text.strip():
-                    output.metadata["image/png"] = output.metadata.get("image/png", {}) | {"alt": " ".join(text.split())}
+                    output.metadata["image/png"] = output.metadata.get("image/png", {}) | {
+                        "alt": " ".join(text.split())
+                    }
 
 
 def state(notebook, minutes, megabytes):
@@ -138,7 +163,11 @@ def state(notebook, minutes, megabytes):
     minutes, megabytes : float
         Of the whole run, and at its peak.
     """
-    took = {"minutes": max(0.1, round(minutes, 1)), "gigabytes": round(megabytes / 1000, 1), "cores": machine.cores()}
+    took = {
+        "minutes": max(0.1, round(minutes, 1)),
+        "gigabytes": round(megabytes / 1000, 1),
+        "cores": machine.cores(),
+    }
     notebook.metadata["measured"] = took
     notebook.cells[0].source = STATED.sub(sentence(took), notebook.cells[0].source)
 
@@ -164,7 +193,12 @@ def state_in_readme(readme, measured):
     """
     text = readme.read_text(encoding="utf-8")
     for name, took in measured.items():
-        text = re.sub(rf"(\(notebooks/{name}\.ipynb\) \|.*\| )[\d.]+( \|)$", rf"\g<1>{took['minutes']}\2", text, flags=re.MULTILINE)
+        text = re.sub(
+            rf"(\(notebooks/{name}\.ipynb\) \|.*\| )[\d.]+( \|)$",
+            rf"\g<1>{took['minutes']}\2",
+            text,
+            flags=re.MULTILINE,
+        )
         text = re.sub(r"(the cells take on )\w+ CPU cores?", rf"\g<1>{plural(took['cores'])}", text)
     readme.write_text(text, encoding="utf-8")
 
@@ -176,18 +210,40 @@ def to_html(notebook, folder, name):
     """
     describe_figures(notebook)
     resources = {"metadata": {"name": name, "path": str(folder)}}
-    settings = Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove-cell"]}})
-    html, _ = HTMLExporter(config=settings, raw_template=PAGE, embed_images=True).from_notebook_node(notebook, resources=resources)
+    settings = Config(
+        {"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove-cell"]}}
+    )
+    html, _ = HTMLExporter(
+        config=settings, raw_template=PAGE, embed_images=True
+    ).from_notebook_node(notebook, resources=resources)
     return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
 
 
 def main(arguments=None):
     """Execute the notebooks; returns the exit code: 0, or 1 if a notebook is missing or a cell fails."""
-    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description="Execute the course's notebooks.")
-    parser.add_argument("--notebooks", default="notebooks", metavar="DIR", help="where they are; default: notebooks")
-    parser.add_argument("--only", default="", metavar="PATTERN", help='those whose name contains this, such as 03 or "0[1-3]"')
-    parser.add_argument("--out", default="build", metavar="DIR", help="where executed notebooks and HTML go; default: build")
-    parser.add_argument("--in-place", action="store_true", help="also write each executed notebook back to where it came from, with what it took")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.notebooks", description="Execute the course's notebooks."
+    )
+    parser.add_argument(
+        "--notebooks", default="notebooks", metavar="DIR", help="where they are; default: notebooks"
+    )
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="PATTERN",
+        help='those whose name contains this, such as 03 or "0[1-3]"',
+    )
+    parser.add_argument(
+        "--out",
+        default="build",
+        metavar="DIR",
+        help="where executed notebooks and HTML go; default: build",
+    )
+    parser.add_argument(
+        "--in-place",
+        action="store_true",
+        help="also write each executed notebook back to where it came from, with what it took",
+    )
     parser.add_argument("--no-html", action="store_true", help="no HTML")
     options = parser.parse_args(arguments)
 
@@ -198,7 +254,9 @@ def main(arguments=None):
         return 1
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
-    kept = Path(options.notebooks, "runs").exists()  # finished runs are not made again, so the time would be too short
+    kept = Path(
+        options.notebooks, "runs"
+    ).exists()  # finished runs are not made again, so the time would be too short
 
     readme = Path(options.notebooks).parent / "README.md"
 
@@ -210,7 +268,10 @@ def main(arguments=None):
             rows.append((path.stem, *execute(notebook, path.parent, path.stem)))
         except (CellExecutionError, DeadKernelError) as error:
             hint = " (is there too little memory?)" if isinstance(error, DeadKernelError) else ""
-            print(f"\n{path.name} stopped at a cell that fails; {out} has it as far as it got\n", file=sys.stderr)
+            print(
+                f"\n{path.name} stopped at a cell that fails; {out} has it as far as it got\n",
+                file=sys.stderr,
+            )
             print(strip_ansi(str(error)) + hint, file=sys.stderr)
             return 1
         finally:
@@ -226,7 +287,9 @@ def main(arguments=None):
                     state_in_readme(readme, {path.stem: measured[path.stem]})
             nbformat.write(notebook, path)
         if not options.no_html:
-            (out / f"{path.stem}.html").write_text(to_html(notebook, path.parent, path.stem), encoding="utf-8")
+            (out / f"{path.stem}.html").write_text(
+                to_html(notebook, path.parent, path.stem), encoding="utf-8"
+            )
 
     print(f"\n{'notebook':26} {'cells':>5} {'minutes':>8} {'peak MB':>8}")
     for name, cells, minutes, peak in rows:
@@ -235,8 +298,11 @@ def main(arguments=None):
     print(f"{'together':26} {sum(cells):5} {sum(minutes):8.1f} {max(peaks):8.0f}")
     print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {out}")
     if options.in_place and not measured:
-        print(f"minutes and memory were not written: {Path(options.notebooks, 'runs')} has finished runs, which spare time; move it away to measure"
-              if kept else "minutes and memory were not written: this system does not tell the memory of a process")
+        print(
+            f"minutes and memory were not written: {Path(options.notebooks, 'runs')} has finished runs, which spare time; move it away to measure"
+            if kept
+            else "minutes and memory were not written: this system does not tell the memory of a process"
+        )
     return 0
 
 

@@ -27,9 +27,19 @@ def make_tokenizer():
 def make_model(tokenizer):
     """The pocket BERT before any training; no dropout, because there is text without end."""
     set_seed(0)
-    return load_mlm(None, BertConfig(
-        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=3, num_attention_heads=4, intermediate_size=256,
-        max_position_embeddings=32, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    return load_mlm(
+        None,
+        BertConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=64,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            intermediate_size=256,
+            max_position_embeddings=32,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        ),
+    )
 
 
 def pretrain(folder, stop_after=None, progress=True):
@@ -50,21 +60,50 @@ def pretrain(folder, stop_after=None, progress=True):
     folder = Path(folder)
     tokenizer = make_tokenizer()
     tokenizer.save_pretrained(folder)
-    profile = profiles.get("tiny").replace(pretraining={"model": str(folder), "text_rows": PASSAGES})
+    profile = profiles.get("tiny").replace(
+        pretraining={"model": str(folder), "text_rows": PASSAGES}
+    )
     model = make_model(tokenizer)
     held_out = data.load_text(profile, "validation")
-    loss = lambda model: mlm_loss(model, tokenizer, held_out, mlm_probability=profile.pretraining.mlm_probability)
+    loss = lambda model: mlm_loss(
+        model, tokenizer, held_out, mlm_probability=profile.pretraining.mlm_probability
+    )
     prefix = _Prefix(loss, stop_after)
     with tempfile.TemporaryDirectory() as work:
-        train_mlm(model, tokenizer, data.load_text(profile), steps=STEPS, batch_size=BATCH, learning_rate=LEARNING_RATE,
-                  warmup_steps=WARMUP, mlm_probability=profile.pretraining.mlm_probability, output_dir=work, progress=progress,
-                  callbacks=[prefix])
+        train_mlm(
+            model,
+            tokenizer,
+            data.load_text(profile),
+            steps=STEPS,
+            batch_size=BATCH,
+            learning_rate=LEARNING_RATE,
+            warmup_steps=WARMUP,
+            mlm_probability=profile.pretraining.mlm_probability,
+            output_dir=work,
+            progress=progress,
+            callbacks=[prefix],
+        )
     with quiet():
         model.save_pretrained(folder)
-    (folder / "provenance.json").write_text(json.dumps(machine.provenance() | {
-        "command": "python -m tools.pocket_bert", "text": "helpers.pocket.passages", "passages": PASSAGES, "steps": stop_after or STEPS,
-        "batch": BATCH, "learning_rate": LEARNING_RATE, "parameters": sum(p.numel() for p in model.parameters()),
-        "mlm_loss": loss(model), f"mlm_loss_after_{PREFIX}_steps": prefix.value, "wall_seconds": round(time.perf_counter() - began)}, indent=1) + "\n")
+    (folder / "provenance.json").write_text(
+        json.dumps(
+            machine.provenance()
+            | {
+                "command": "python -m tools.pocket_bert",
+                "text": "helpers.pocket.passages",
+                "passages": PASSAGES,
+                "steps": stop_after or STEPS,
+                "batch": BATCH,
+                "learning_rate": LEARNING_RATE,
+                "parameters": sum(p.numel() for p in model.parameters()),
+                "mlm_loss": loss(model),
+                f"mlm_loss_after_{PREFIX}_steps": prefix.value,
+                "wall_seconds": round(time.perf_counter() - began),
+            },
+            indent=1,
+        )
+        + "\n"
+    )
     return model
 
 
@@ -83,8 +122,12 @@ class _Prefix(TrainerCallback):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tools.pocket_bert", description=__doc__.split(":")[0])
-    parser.add_argument("--out", default=str(profiles.ASSETS / "pocket-bert"), help="folder of the checkpoint")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.pocket_bert", description=__doc__.split(":")[0]
+    )
+    parser.add_argument(
+        "--out", default=str(profiles.ASSETS / "pocket-bert"), help="folder of the checkpoint"
+    )
     parser.add_argument("--stop-after", type=int, help="steps; for a trial")
     options = parser.parse_args()
     pretrain(options.out, options.stop_after)

@@ -29,7 +29,9 @@ def task_mean(rows, metric="accuracy"):
     best = runs.min() if metric.endswith("loss") else runs.max()
     needed = best.groupby("model").task.nunique()
     means = best.groupby(keys, as_index=False).agg(value=("value", "mean"), tasks=("task", "size"))
-    return means[means.tasks == means.model.map(needed)].drop(columns="tasks").reset_index(drop=True)
+    return (
+        means[means.tasks == means.model.map(needed)].drop(columns="tasks").reset_index(drop=True)
+    )
 
 
 def interval(values, confidence=0.95):
@@ -56,7 +58,9 @@ def intervals(values, by=("model", "condition", "sparsity")):
     pandas.DataFrame
         Columns of `by`, ``mean``, ``low``, ``high``, ``seeds``.
     """
-    rows = [(*key, *interval(group), len(group)) for key, group in values.groupby(list(by))["value"]]
+    rows = [
+        (*key, *interval(group), len(group)) for key, group in values.groupby(list(by))["value"]
+    ]
     return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "seeds"])
 
 
@@ -116,7 +120,9 @@ def pooled_intervals(values, spread=None, confidence=0.95):
     else:
         deviation, freedom = spread or (np.nan, 1)
     half = deviation / np.sqrt(count) * stats.t.ppf(0.5 + confidence / 2, freedom)
-    return pd.DataFrame({"mean": groups.mean(), "low": groups.mean() - half, "high": groups.mean() + half})
+    return pd.DataFrame(
+        {"mean": groups.mean(), "low": groups.mean() - half, "high": groups.mean() + half}
+    )
 
 
 def unpruned_spread(rows, metric="accuracy"):
@@ -134,7 +140,9 @@ def unpruned_spread(rows, metric="accuracy"):
 
 
 def _unpruned_spread(means):
-    unpruned = means[(means.sparsity == 0) & ~means.condition.isin(UNPRUNED)].value  # `dense` is one of the four over again
+    unpruned = means[
+        (means.sparsity == 0) & ~means.condition.isin(UNPRUNED)
+    ].value  # `dense` is one of the four over again
     return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
 
 
@@ -159,7 +167,9 @@ def pooled_differences(rows, condition, reference, reference_sparsity=None, metr
 
 
 def _pooled_differences(means, condition, reference, reference_sparsity=None):
-    return pooled_intervals(_paired(means, condition, reference, reference_sparsity), _unpruned_spread(means))
+    return pooled_intervals(
+        _paired(means, condition, reference, reference_sparsity), _unpruned_spread(means)
+    )
 
 
 def regimes(rows, margin=0.01):
@@ -188,18 +198,38 @@ def regimes(rows, margin=0.01):
         ``free_up_to`` and ``shown_free_up_to`` (floats), ``deletion`` and ``restriction`` (lists of sparsities), ``table``
         (data frame indexed by sparsity: ``pruned_loss``, ``deletion_loss`` and ``regained`` with their ``_low`` and ``_high``).
     """
-    against_dense, means = {"pruned_loss": "prune_pretrain", "deletion_loss": "info_deletion"}, task_mean(rows)
-    found = {name: -_pooled_differences(means, condition, "dense", 0.0).rename(columns={"low": "high", "high": "low"}) for name, condition in against_dense.items()}
+    against_dense, means = (
+        {"pruned_loss": "prune_pretrain", "deletion_loss": "info_deletion"},
+        task_mean(rows),
+    )
+    found = {
+        name: -_pooled_differences(means, condition, "dense", 0.0).rename(
+            columns={"low": "high", "high": "low"}
+        )
+        for name, condition in against_dense.items()
+    }
     found["regained"] = _pooled_differences(means, "info_deletion", "prune_pretrain")
-    parts = {name if end == "mean" else f"{name}_{end}": table[end] for name, table in found.items() for end in ("mean", "low", "high")}
-    table = pd.DataFrame(parts).dropna(subset=list(found)).round(9)  # one point exactly is within one point
+    parts = {
+        name if end == "mean" else f"{name}_{end}": table[end]
+        for name, table in found.items()
+        for end in ("mean", "low", "high")
+    }
+    table = (
+        pd.DataFrame(parts).dropna(subset=list(found)).round(9)
+    )  # one point exactly is within one point
     certain = lambda name: table[f"{name}_low"] > 0
-    up_to = lambda held: float(table.index[held.cumprod().astype(bool)].max()) if held.any() and held.iloc[0] else 0.0
+    up_to = lambda held: (
+        float(table.index[held.cumprod().astype(bool)].max())
+        if held.any() and held.iloc[0]
+        else 0.0
+    )
     free = ~certain("pruned_loss") & (table.pruned_loss <= margin)
     return {
-        "free_up_to": up_to(free), "shown_free_up_to": up_to(free & (table.pruned_loss_high <= margin)),
+        "free_up_to": up_to(free),
+        "shown_free_up_to": up_to(free & (table.pruned_loss_high <= margin)),
         "deletion": table.index[certain("pruned_loss") & certain("deletion_loss")].tolist(),
-        "restriction": table.index[certain("regained")].tolist(), "table": table,
+        "restriction": table.index[certain("regained")].tolist(),
+        "table": table,
     }
 
 
@@ -220,6 +250,14 @@ def loss_and_accuracy(rows, condition="info_deletion"):
         Columns ``task``, ``sparsity``, ``mlm_loss``, ``accuracy``.
     """
     chosen = rows[(rows.condition == condition) & rows.metric.isin(["mlm_loss", "accuracy"])]
-    means = chosen.pivot_table(index=["task", "sparsity"], columns="metric", values="value").reindex(columns=["mlm_loss", "accuracy"]).reset_index()
-    floor = rows[(rows.condition == "majority") & (rows.metric == "accuracy")].groupby("task").value.mean()
+    means = (
+        chosen.pivot_table(index=["task", "sparsity"], columns="metric", values="value")
+        .reindex(columns=["mlm_loss", "accuracy"])
+        .reset_index()
+    )
+    floor = (
+        rows[(rows.condition == "majority") & (rows.metric == "accuracy")]
+        .groupby("task")
+        .value.mean()
+    )
     return means[~((means.accuracy - means.task.map(floor)).abs() < 5e-4)]

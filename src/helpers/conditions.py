@@ -6,7 +6,13 @@ A new condition is one entry here and, if fixed or free masks in fine-tuning are
 
 from dataclasses import dataclass
 
-SIGNS = {"blue": "#0173b2", "orange": "#de8f05", "green": "#029e73", "red": "#d55e00", "pink": "#cc78bc"}
+SIGNS = {
+    "blue": "#0173b2",
+    "orange": "#de8f05",
+    "green": "#029e73",
+    "red": "#d55e00",
+    "pink": "#cc78bc",
+}
 GREY = "#595959"
 
 

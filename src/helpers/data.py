@@ -72,46 +72,80 @@ def load_text(profile, split="train", model=None):
         def encode(batch):
             columns = tokenizer(*map(list, zip(*batch["passage"])), return_special_tokens_mask=True)
             masks = columns["special_tokens_mask"]
-            return {**columns, "special_tokens_mask": [_spare_words(mask, rng) for mask in masks] if split == "validation" else masks}
+            return {
+                **columns,
+                "special_tokens_mask": [_spare_words(mask, rng) for mask in masks]
+                if split == "validation"
+                else masks,
+            }
 
         passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
-        return passages.map(encode, batched=True, remove_columns=["passage"], new_fingerprint=f"pocket-{split}-{rows}")
+        return passages.map(
+            encode,
+            batched=True,
+            remove_columns=["passage"],
+            new_fingerprint=f"pocket-{split}-{rows}",
+        )
     body = values.max_length - tokenizer.num_special_tokens_to_add()
 
     def blocks(batch):
-        ids = tokenizer([text for text in batch["text"] if text.strip()], add_special_tokens=False, verbose=False)["input_ids"]
+        ids = tokenizer(
+            [text for text in batch["text"] if text.strip()],
+            add_special_tokens=False,
+            verbose=False,
+        )["input_ids"]
         ids = list(chain.from_iterable(ids))
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)
 
     corpora, shares = zip(*values.corpora)
-    texts = [_corpus(*corpus, split, values.text_streaming).map(blocks, batched=True, remove_columns=["text"]) for corpus in corpora]
+    texts = [
+        _corpus(*corpus, split, values.text_streaming).map(
+            blocks, batched=True, remove_columns=["text"]
+        )
+        for corpus in corpora
+    ]
     if not values.text_streaming:
         if rows:
-            texts = [text.select(range(min(round(share * rows), len(text)))) for text, share in zip(texts, shares)]
+            texts = [
+                text.select(range(min(round(share * rows), len(text))))
+                for text, share in zip(texts, shares)
+            ]
         text = concatenate_datasets(texts)
     else:
-        text = interleave_datasets(texts, probabilities=shares, seed=0) if len(texts) > 1 else texts[0]
+        text = (
+            interleave_datasets(texts, probabilities=shares, seed=0) if len(texts) > 1 else texts[0]
+        )
         text = text.take(rows) if rows else text
         if split == "train":
             return text
         text = Dataset.from_list(list(text))
     if not len(text):
-        raise ValueError(f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {values.max_length} tokens; "
-                         "take a larger corpus or a smaller max_length")
+        raise ValueError(
+            f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {values.max_length} tokens; "
+            "take a larger corpus or a smaller max_length"
+        )
     return text
 
 
 def _corpus(name, config, split, streaming):
     """The documents of a corpus's split, as a dataset with the column ``text``."""
-    raw = load(f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming))
+    raw = load(
+        f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming)
+    )
     held_out = split == "validation"
     if "validation" in raw:
         text = raw[split]
     elif streaming:
-        text = raw["train"].filter(lambda texts: [_held_out(text) == held_out for text in texts], input_columns="text", batched=True)
+        text = raw["train"].filter(
+            lambda texts: [_held_out(text) == held_out for text in texts],
+            input_columns="text",
+            batched=True,
+        )
     else:
-        text = raw["train"].train_test_split(test_size=0.01, seed=0)["test" if held_out else "train"]
+        text = raw["train"].train_test_split(test_size=0.01, seed=0)[
+            "test" if held_out else "train"
+        ]
     return text.select_columns(["text"])
 
 
@@ -125,7 +159,10 @@ def _spare_words(mask, rng, share=0.7):
     In training half of all words are masked. A loss measured so would mostly say how little context was left;
     with this, comments are masked half of the time and other words 15% of it.
     """
-    return [1 if special or (i < len(mask) - 2 and rng.random() < share) else 0 for i, special in enumerate(mask)]
+    return [
+        1 if special or (i < len(mask) - 2 and rng.random() < share) else 0
+        for i, special in enumerate(mask)
+    ]
 
 
 def _wrap(tokenizer, pieces):
@@ -133,7 +170,11 @@ def _wrap(tokenizer, pieces):
     start, end = tokenizer.cls_token_id, tokenizer.sep_token_id
     rows = [[start, *piece, end] for piece in pieces]
     special = [[1, *[0] * len(piece), 1] for piece in pieces]
-    columns = {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows], "special_tokens_mask": special}
+    columns = {
+        "input_ids": rows,
+        "attention_mask": [[1] * len(row) for row in rows],
+        "special_tokens_mask": special,
+    }
     if "token_type_ids" in tokenizer.model_input_names:
         columns["token_type_ids"] = [[0] * len(row) for row in rows]
     return columns
@@ -152,18 +193,34 @@ def load_examples(profile, task):
     caps = {"train": values.train_rows, "validation": values.dev_rows}
     if values.glue == POCKET:
         if task not in pocket.TASKS:
-            raise ValueError(f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}")
-        return DatasetDict({split: Dataset.from_list(pocket.task_examples(task, split, rows)) for split, rows in caps.items()})
-    raw = load(f"{values.glue} ({task})", lambda: load_dataset(locate(values.glue), task.removesuffix("_mismatched")))
+            raise ValueError(
+                f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}"
+            )
+        return DatasetDict(
+            {
+                split: Dataset.from_list(pocket.task_examples(task, split, rows))
+                for split, rows in caps.items()
+            }
+        )
+    raw = load(
+        f"{values.glue} ({task})",
+        lambda: load_dataset(locate(values.glue), task.removesuffix("_mismatched")),
+    )
     validation = VALIDATION.get(task, "validation")
     for split in ("train", validation):
         if split not in raw:
-            raise ValueError(f"{values.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy.")
+            raise ValueError(
+                f"{values.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy."
+            )
     splits = {"train": raw["train"], "validation": raw[validation]}
-    return DatasetDict({
-        split: data.shuffle(seed=0).select(range(min(caps[split], len(data)))) if caps[split] else data
-        for split, data in splits.items()
-    })
+    return DatasetDict(
+        {
+            split: data.shuffle(seed=0).select(range(min(caps[split], len(data))))
+            if caps[split]
+            else data
+            for split, data in splits.items()
+        }
+    )
 
 
 @lru_cache(maxsize=16)
@@ -182,7 +239,10 @@ def load_task(profile, task, model=None):
 
     def encode(batch):
         texts = [batch[column] for column in COLUMNS[task]]
-        return {**tokenizer(*texts, truncation=True, max_length=profile.fine_tuning.max_length), "labels": list(map(kind, batch["label"]))}
+        return {
+            **tokenizer(*texts, truncation=True, max_length=profile.fine_tuning.max_length),
+            "labels": list(map(kind, batch["label"])),
+        }
 
     return examples.map(encode, batched=True, remove_columns=examples["train"].column_names)
 

@@ -23,7 +23,9 @@ def cores():
 
 def variables():
     """The environment variables that processes on other machines need to find the same data."""
-    return {name: os.environ[name] for name in ("HUB_MIRROR", "HF_HUB_OFFLINE") if name in os.environ}
+    return {
+        name: os.environ[name] for name in ("HUB_MIRROR", "HF_HUB_OFFLINE") if name in os.environ
+    }
 
 
 @contextlib.contextmanager
@@ -51,14 +53,21 @@ def provenance():
     from importlib.metadata import version
 
     try:
-        git = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, cwd=Path(__file__).parent)
+        git = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parent,
+        )
         commit = git.stdout.strip()
     except OSError:  # no git on this machine
         commit = ""
     return {
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("torch", "transformers", "datasets", "numpy")},
+        "versions": {
+            name: version(name) for name in ("torch", "transformers", "datasets", "numpy")
+        },
         "commit": commit or "unknown",
         "date": datetime.date.today().isoformat(),
     }
@@ -79,10 +88,21 @@ def of_timing():
     import torch
 
     try:
-        names = [line.partition(":")[2].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+        names = [
+            line.partition(":")[2].strip()
+            for line in open("/proc/cpuinfo")
+            if line.startswith("model name")
+        ]
     except OSError:  # not Linux
         names = []
-    versions = {package: importlib.metadata.version(package) for package in ("zstandard", "openvino", "torchao") if importlib.util.find_spec(package)}
+    versions = {
+        package: importlib.metadata.version(package)
+        for package in ("zstandard", "openvino", "torchao")
+        if importlib.util.find_spec(package)
+    }
     note = provenance()
-    return note | {"processor": names[0] if names else platform.processor() or "unknown", "threads": torch.get_num_threads(),
-                   "versions": note["versions"] | versions}
+    return note | {
+        "processor": names[0] if names else platform.processor() or "unknown",
+        "threads": torch.get_num_threads(),
+        "versions": note["versions"] | versions,
+    }

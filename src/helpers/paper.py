@@ -67,14 +67,33 @@ def table1_rows():
     table = table1()
     table = table[table.task != "AVG"]
     rows = []
-    for metric, column, scale in (("accuracy", "dev_acc", 0.01), ("train_loss", "train_loss", 1.0), ("mlm_loss", "pretrain_loss", 1.0)):
-        rows.append(pd.DataFrame({
-            "profile": "paper", "model": "BERT-Base (paper)", "condition": table.condition, "sparsity": table.pruned_pct / 100,
-            "task": table.task.map(TASKS), "seed": 0, "learning_rate": float("nan"), "metric": metric, "value": table[column] * scale,
-        }))
+    for metric, column, scale in (
+        ("accuracy", "dev_acc", 0.01),
+        ("train_loss", "train_loss", 1.0),
+        ("mlm_loss", "pretrain_loss", 1.0),
+    ):
+        rows.append(
+            pd.DataFrame(
+                {
+                    "profile": "paper",
+                    "model": "BERT-Base (paper)",
+                    "condition": table.condition,
+                    "sparsity": table.pruned_pct / 100,
+                    "task": table.task.map(TASKS),
+                    "seed": 0,
+                    "learning_rate": float("nan"),
+                    "metric": metric,
+                    "value": table[column] * scale,
+                }
+            )
+        )
     rows = pd.concat(rows, ignore_index=True).dropna(subset=["value"])
-    dense = rows[(rows.condition == "prune_pretrain") & (rows.sparsity == 0)].assign(condition="dense")
-    majority = dense[(dense.task == "cola") & (dense.metric == "accuracy")].assign(condition="majority", value=721 / 1043)
+    dense = rows[(rows.condition == "prune_pretrain") & (rows.sparsity == 0)].assign(
+        condition="dense"
+    )
+    majority = dense[(dense.task == "cola") & (dense.metric == "accuracy")].assign(
+        condition="majority", value=721 / 1043
+    )
     return pd.concat([rows, dense, majority], ignore_index=True)
 
 

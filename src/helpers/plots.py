@@ -25,32 +25,65 @@ class Style(NamedTuple):
 
 
 FORMAT_STYLE = {
-    "dense": Style((0.35, 0.35, 0.35), "D", "dense, 32 bits"), "csr": Style(_COLORS[3], "X", "CSR"), "bitmask": Style(_COLORS[0], "o", "bit mask + values"),
-    "zstd": Style(_COLORS[2], "^", "zstd"), "half": Style(_COLORS[1], "s", "half precision"), "int8": Style(_COLORS[4], "P", "int8"),
+    "dense": Style((0.35, 0.35, 0.35), "D", "dense, 32 bits"),
+    "csr": Style(_COLORS[3], "X", "CSR"),
+    "bitmask": Style(_COLORS[0], "o", "bit mask + values"),
+    "zstd": Style(_COLORS[2], "^", "zstd"),
+    "half": Style(_COLORS[1], "s", "half precision"),
+    "int8": Style(_COLORS[4], "P", "int8"),
 }
 ENGINE_STYLE = {
-    "dense": Style((0.35, 0.35, 0.35), "D", "dense (PyTorch)"), "CSR": Style(_COLORS[3], "X", "CSR (torch.sparse)"), "int8": Style(_COLORS[4], "P", "int8 (PyTorch)"),
-    "smaller": Style((0.45, 0.2, 0.6), "h", "heads and neurons cut out"), "OpenVINO": Style(_COLORS[2], "^", "OpenVINO"),
-    "OpenVINO, sparse weights": Style(_COLORS[1], "v", "OpenVINO, sparse weights"), "torchao int8": Style((0.6, 0.55, 0.0), "*", "int8 (torchao)"),
+    "dense": Style((0.35, 0.35, 0.35), "D", "dense (PyTorch)"),
+    "CSR": Style(_COLORS[3], "X", "CSR (torch.sparse)"),
+    "int8": Style(_COLORS[4], "P", "int8 (PyTorch)"),
+    "smaller": Style((0.45, 0.2, 0.6), "h", "heads and neurons cut out"),
+    "OpenVINO": Style(_COLORS[2], "^", "OpenVINO"),
+    "OpenVINO, sparse weights": Style(_COLORS[1], "v", "OpenVINO, sparse weights"),
+    "torchao int8": Style((0.6, 0.55, 0.0), "*", "int8 (torchao)"),
 }
-METRIC_LABEL = {"accuracy": "accuracy (%)", "train_loss": "training loss (nats)", "mlm_loss": "MLM loss (nats per masked token)",
-                "matthews_correlation": "Matthews correlation", "f1": "F1", "pearson": "Pearson correlation", "spearmanr": "Spearman correlation"}
-RELATIVE_LABEL = {"accuracy": "accuracy against dense (points)", "train_loss": "training loss above dense (nats)", "mlm_loss": "MLM loss above dense (nats)"}
+METRIC_LABEL = {
+    "accuracy": "accuracy (%)",
+    "train_loss": "training loss (nats)",
+    "mlm_loss": "MLM loss (nats per masked token)",
+    "matthews_correlation": "Matthews correlation",
+    "f1": "F1",
+    "pearson": "Pearson correlation",
+    "spearmanr": "Spearman correlation",
+}
+RELATIVE_LABEL = {
+    "accuracy": "accuracy against dense (points)",
+    "train_loss": "training loss above dense (nats)",
+    "mlm_loss": "MLM loss above dense (nats)",
+}
 PRUNED_COLOR = _COLORS[3]  # of weights below the threshold
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
 def method_style(method):
     """Colour, marker and label for a way of pruning: random is red here as everywhere."""
-    color, marker = {"magnitude": (0, "o"), "gradual": (0, "o"), "one shot": (4, "P"), "random": (3, "X")}[method]
+    color, marker = {
+        "magnitude": (0, "o"),
+        "gradual": (0, "o"),
+        "one shot": (4, "P"),
+        "random": (3, "X"),
+    }[method]
     return {"color": _COLORS[color], "marker": marker, "label": method}
 
 
 def use_style():
     """Fonts and grid of the course; call once at the top of a notebook."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
-    plt.rcParams.update({"figure.figsize": (7.5, 4.2), "figure.dpi": 90, "savefig.bbox": "tight", "axes.titlesize": "medium",
-                         "legend.frameon": False, "legend.fontsize": "small", "axes.titlelocation": "left"})
+    plt.rcParams.update(
+        {
+            "figure.figsize": (7.5, 4.2),
+            "figure.dpi": 90,
+            "savefig.bbox": "tight",
+            "axes.titlesize": "medium",
+            "legend.frameon": False,
+            "legend.fontsize": "small",
+            "axes.titlelocation": "left",
+        }
+    )
 
 
 def sparsity_axis(ax):
@@ -59,8 +92,19 @@ def sparsity_axis(ax):
     return ax
 
 
-def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"), *,
-           task=None, relative=False, mine=None, floors=True, bands=True, legend_at=None, ax=None):
+def curves(
+    sources,
+    metric="accuracy",
+    conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"),
+    *,
+    task=None,
+    relative=False,
+    mine=None,
+    floors=True,
+    bands=True,
+    legend_at=None,
+    ax=None,
+):
     """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
 
     Parameters
@@ -93,7 +137,11 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
     scale = 100 if metric == "accuracy" else 1
     shown = []
     for number, (source, rows) in enumerate(sources.items()):
-        means = rows if "mean" in rows else intervals(task_mean(rows[rows.task == task] if task else rows, metric))
+        means = (
+            rows
+            if "mean" in rows
+            else intervals(task_mean(rows[rows.task == task] if task else rows, metric))
+        )
         if means.empty:
             continue
         dense = means[means.condition == "dense"]["mean"]
@@ -107,13 +155,34 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
             style = CONDITIONS[condition]
             color, marker = style.color, style.marker
             x = 100 * line.sparsity
-            ax.plot(x, scale * (line["mean"] - shift), color=color, marker=marker, linestyle=_LINES[number % len(_LINES)],
-                    markerfacecolor=color if number == 0 else "white", markersize=6, linewidth=1.8 if number == 0 else 1.3)
+            ax.plot(
+                x,
+                scale * (line["mean"] - shift),
+                color=color,
+                marker=marker,
+                linestyle=_LINES[number % len(_LINES)],
+                markerfacecolor=color if number == 0 else "white",
+                markersize=6,
+                linewidth=1.8 if number == 0 else 1.3,
+            )
             # a loss is never negative, and an accuracy never above 1
-            least, most = (0, 1) if metric == "accuracy" else (0, None) if metric.endswith("loss") else (None, None)
+            least, most = (
+                (0, 1)
+                if metric == "accuracy"
+                else (0, None)
+                if metric.endswith("loss")
+                else (None, None)
+            )
             ends = line[["low", "high"]].clip(least, most)
             if bands:
-                ax.fill_between(x, scale * (ends.low - shift), scale * (ends.high - shift), color=color, alpha=0.15, linewidth=0)
+                ax.fill_between(
+                    x,
+                    scale * (ends.low - shift),
+                    scale * (ends.high - shift),
+                    color=color,
+                    alpha=0.15,
+                    linewidth=0,
+                )
             if condition not in shown:
                 shown.append(condition)
         if floors and number == 0 and metric != "mlm_loss":
@@ -123,30 +192,86 @@ def curves(sources, metric="accuracy", conditions=("prune_pretrain", "info_delet
                     y = scale * (level.iloc[0] - shift)
                     ax.axhline(y, color=CONDITIONS[condition].color, linestyle=style, linewidth=1)
                     # where the lines leave room: dense at the right, the others at the left, above and below theirs
-                    side, above = {"dense": ("right", "bottom"), "from_scratch": ("left", "bottom"), "majority": ("left", "top")}[condition]
-                    ax.annotate(CONDITIONS[condition].label, (0.995 if side == "right" else 0.005, y), xycoords=("axes fraction", "data"), fontsize=8,
-                                ha=side, va=above, color="0.3")
+                    side, above = {
+                        "dense": ("right", "bottom"),
+                        "from_scratch": ("left", "bottom"),
+                        "majority": ("left", "top"),
+                    }[condition]
+                    ax.annotate(
+                        CONDITIONS[condition].label,
+                        (0.995 if side == "right" else 0.005, y),
+                        xycoords=("axes fraction", "data"),
+                        fontsize=8,
+                        ha=side,
+                        va=above,
+                        color="0.3",
+                    )
     legend = legend_handles(shown, sources)
     if mine is not None:
         # a run is of one task, so it has no place among means over tasks; the MLM loss is the same for all
         mine = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
         for condition, rows in mine.groupby("condition"):
-            ax.plot(100 * rows.sparsity, scale * rows.value, linestyle="", marker="*", markersize=16, markeredgecolor="black",
-                    color=CONDITIONS[condition].color, zorder=5)
+            ax.plot(
+                100 * rows.sparsity,
+                scale * rows.value,
+                linestyle="",
+                marker="*",
+                markersize=16,
+                markeredgecolor="black",
+                color=CONDITIONS[condition].color,
+                zorder=5,
+            )
         if len(mine):
-            legend.append(Line2D([], [], linestyle="", marker="*", markersize=13, color="white", markeredgecolor="black", label="your own run"))
+            legend.append(
+                Line2D(
+                    [],
+                    [],
+                    linestyle="",
+                    marker="*",
+                    markersize=13,
+                    color="white",
+                    markeredgecolor="black",
+                    label="your own run",
+                )
+            )
     ax.legend(handles=legend, **(legend_at or {}))
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
     first = next(iter(sources.values()), pd.DataFrame())
-    ax.set_title(NAMES[task] if task else f"mean over {first.task.nunique()} tasks" if "task" in first else "mean over tasks")
+    ax.set_title(
+        NAMES[task]
+        if task
+        else f"mean over {first.task.nunique()} tasks"
+        if "task" in first
+        else "mean over tasks"
+    )
     return sparsity_axis(ax)
 
 
 def legend_handles(conditions, sources):
     """Legend entries for conditions (colour and marker) and sources (line style), as `curves` draws them."""
-    handles = [Line2D([], [], color=CONDITIONS[c].color, marker=CONDITIONS[c].marker, label=CONDITIONS[c].label) for c in conditions]
-    return handles + [Line2D([], [], color="0.3", linestyle=_LINES[i], marker="o", markerfacecolor="0.3" if i == 0 else "white", label=name)
-                      for i, name in enumerate(sources) if len(sources) > 1]
+    handles = [
+        Line2D(
+            [],
+            [],
+            color=CONDITIONS[c].color,
+            marker=CONDITIONS[c].marker,
+            label=CONDITIONS[c].label,
+        )
+        for c in conditions
+    ]
+    return handles + [
+        Line2D(
+            [],
+            [],
+            color="0.3",
+            linestyle=_LINES[i],
+            marker="o",
+            markerfacecolor="0.3" if i == 0 else "white",
+            label=name,
+        )
+        for i, name in enumerate(sources)
+        if len(sources) > 1
+    ]
 
 
 def _with_dense(line, means):
@@ -177,11 +302,22 @@ def magnitude_histogram(counts, edges, threshold=None, ax=None):
     below = max(0, min(below, len(counts)))
     for part, color in ((slice(0, below), PRUNED_COLOR), (slice(below, None), _COLORS[0])):
         if len(counts[part]):
-            ax.stairs(counts[part], edges[part.start : part.start + len(counts[part]) + 1], fill=True, color=color)
+            ax.stairs(
+                counts[part],
+                edges[part.start : part.start + len(counts[part]) + 1],
+                fill=True,
+                color=color,
+            )
     ax.set_xlim(0)
     if threshold is not None:
         ax.axvline(threshold, color="black", linewidth=1.2)
-        ax.annotate("  threshold", (threshold, 0.95), xycoords=("data", "axes fraction"), va="top", fontsize=9)
+        ax.annotate(
+            "  threshold",
+            (threshold, 0.95),
+            xycoords=("data", "axes fraction"),
+            va="top",
+            fontsize=9,
+        )
     ax.set_xlabel("magnitude |w|")
     ax.set_ylabel("number of weights")
     return ax
@@ -208,7 +344,13 @@ def schedule_lines(schedules, ax=None):
     """
     ax = ax or plt.gca()
     for number, (name, (steps, sparsities)) in enumerate(schedules.items()):
-        ax.plot(steps, 100 * np.asarray(sparsities), label=name, linestyle=_LINES[number % len(_LINES)], color=_COLORS[number % 10])
+        ax.plot(
+            steps,
+            100 * np.asarray(sparsities),
+            label=name,
+            linestyle=_LINES[number % len(_LINES)],
+            color=_COLORS[number % 10],
+        )
     ax.set_xlabel("training step")
     ax.set_ylabel("sparsity (%)")
     ax.set_ylim(-2, 102)
@@ -228,8 +370,20 @@ def loss_against_accuracy(rows, condition="info_deletion", ax=None):
     for number, (task, points) in enumerate(loss_and_accuracy(rows, condition).groupby("task")):
         slope, intercept, _ = linear_fit(points.mlm_loss, 100 * points.accuracy)
         x = np.array([points.mlm_loss.min(), points.mlm_loss.max()])
-        ax.plot(points.mlm_loss, 100 * points.accuracy, marker="osX^D"[number % 5], linestyle="", color=_COLORS[number])
-        ax.plot(x, slope * x + intercept, linestyle=_LINES[number % 4], color=_COLORS[number], label=f"{NAMES[task]}: {slope:+.1f} points per nat")
+        ax.plot(
+            points.mlm_loss,
+            100 * points.accuracy,
+            marker="osX^D"[number % 5],
+            linestyle="",
+            color=_COLORS[number],
+        )
+        ax.plot(
+            x,
+            slope * x + intercept,
+            linestyle=_LINES[number % 4],
+            color=_COLORS[number],
+            label=f"{NAMES[task]}: {slope:+.1f} points per nat",
+        )
     ax.set_xlabel(METRIC_LABEL["mlm_loss"])
     ax.set_ylabel(METRIC_LABEL["accuracy"])
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -252,7 +406,14 @@ def format_sizes(rows, ax=None, only=None):
     for form in only or FORMAT_STYLE:
         line = rows[rows.format == form].sort_values("sparsity")
         color, marker, label = FORMAT_STYLE[form]
-        ax.plot(100 * line.sparsity, 100 * line["bytes"] / dense.loc[line.sparsity].to_numpy(), color=color, marker=marker, markersize=5, label=label)
+        ax.plot(
+            100 * line.sparsity,
+            100 * line["bytes"] / dense.loc[line.sparsity].to_numpy(),
+            color=color,
+            marker=marker,
+            markersize=5,
+            label=label,
+        )
     ax.set_ylabel("size (% of dense)")
     ax.set_ylim(0)
     ax.legend()
@@ -273,8 +434,12 @@ def engine_times(rows, batch, ax=None, only=None):
         line = rows[(rows.engine == engine) & (rows.batch == batch)].sort_values("sparsity")
         if len(line):
             color, marker, label = ENGINE_STYLE[engine]
-            ax.plot(100 * line.sparsity, line.ms, color=color, marker=marker, markersize=6, label=label)
-            ax.fill_between(100 * line.sparsity, line.low, line.high, color=color, alpha=0.15, linewidth=0)
+            ax.plot(
+                100 * line.sparsity, line.ms, color=color, marker=marker, markersize=6, label=label
+            )
+            ax.fill_between(
+                100 * line.sparsity, line.low, line.high, color=color, alpha=0.15, linewidth=0
+            )
     ax.set_ylabel(f"milliseconds for {batch} sentence{'s' if batch > 1 else ''}")
     ax.set_ylim(0)
     ax.legend()
@@ -294,13 +459,39 @@ def roofline(points, roofs, ax=None):
     ax = ax or plt.gca()
     x = np.logspace(-2, 3, 100)
     ax.plot(x, np.minimum(roofs["gbytes"] * x, roofs["gflops"]), color="black", linewidth=1.5)
-    ax.annotate("memory: {:.0f} GB/s".format(roofs["gbytes"]), (0.03, 0.03 * roofs["gbytes"]), xytext=(8, -10), textcoords="offset points", fontsize=9)
-    ax.annotate("arithmetic: {:.0f} GFLOP/s".format(roofs["gflops"]), (900, roofs["gflops"] * 1.15), fontsize=9, ha="right")
+    ax.annotate(
+        "memory: {:.0f} GB/s".format(roofs["gbytes"]),
+        (0.03, 0.03 * roofs["gbytes"]),
+        xytext=(8, -10),
+        textcoords="offset points",
+        fontsize=9,
+    )
+    ax.annotate(
+        "arithmetic: {:.0f} GFLOP/s".format(roofs["gflops"]),
+        (900, roofs["gflops"] * 1.15),
+        fontsize=9,
+        ha="right",
+    )
     for engine, line in points.groupby("engine", sort=False):
         color, marker, label = ENGINE_STYLE[engine]
-        ax.plot(line.intensity, line.gflops, color=color, marker=marker, linestyle=":", markersize=8, label=label)
+        ax.plot(
+            line.intensity,
+            line.gflops,
+            color=color,
+            marker=marker,
+            linestyle=":",
+            markersize=8,
+            label=label,
+        )
         for _, point in line.iterrows():
-            ax.annotate(f"{point.tokens:.0f}", (point.intensity, point.gflops), xytext=(6, -11), textcoords="offset points", fontsize=8, color=color)
+            ax.annotate(
+                f"{point.tokens:.0f}",
+                (point.intensity, point.gflops),
+                xytext=(6, -11),
+                textcoords="offset points",
+                fontsize=8,
+                color=color,
+            )
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_ylim(top=4 * roofs["gflops"])
@@ -312,9 +503,24 @@ def roofline(points, roofs, ax=None):
 
 def layer_grid(values):
     """A series indexed by names as `matrix_names` gives them, as a table: a row a layer, a column a kind of matrix."""
-    grid = pd.Series({tuple(name.split(" ", 1)): value for name, value in values.items() if name[0].isdigit()}).unstack()
-    order = [name for name in ("query", "key", "value", "attention output", "feed-forward in", "feed-forward out") if name in grid]
-    return grid.loc[sorted(grid.index, key=int), order + [name for name in grid if name not in order]]
+    grid = pd.Series(
+        {tuple(name.split(" ", 1)): value for name, value in values.items() if name[0].isdigit()}
+    ).unstack()
+    order = [
+        name
+        for name in (
+            "query",
+            "key",
+            "value",
+            "attention output",
+            "feed-forward in",
+            "feed-forward out",
+        )
+        if name in grid
+    ]
+    return grid.loc[
+        sorted(grid.index, key=int), order + [name for name in grid if name not in order]
+    ]
 
 
 def sensitivity_map(rise, top=None, ax=None):
@@ -333,7 +539,15 @@ def sensitivity_map(rise, top=None, ax=None):
     image = ax.imshow(grid, cmap="cividis_r", vmin=0, vmax=top, aspect="auto")
     ax.figure.colorbar(image, ax=ax, label="rise of the MLM loss (nats)")
     for (y, x), value in np.ndenumerate(grid):
-        ax.text(x, y, f"{value:.2f}", ha="center", va="center", fontsize=9, color="white" if value > 0.55 * top else "black")
+        ax.text(
+            x,
+            y,
+            f"{value:.2f}",
+            ha="center",
+            va="center",
+            fontsize=9,
+            color="white" if value > 0.55 * top else "black",
+        )
     ax.set_xticks(range(grid.shape[1]), grid.columns, fontsize=9)
     ax.set_yticks(range(grid.shape[0]), grid.index)
     ax.set_ylabel("layer")
@@ -351,9 +565,21 @@ def mask_differences(measured, ax=None):
     """
     ax = ax or plt.gca()
     s = np.linspace(0, 0.95, 60)
-    ax.plot(100 * s, 100 * expected_difference(s), color="0.4", linestyle="--", label="independent masks, 2s(1−s)")
+    ax.plot(
+        100 * s,
+        100 * expected_difference(s),
+        color="0.4",
+        linestyle="--",
+        label="independent masks, 2s(1−s)",
+    )
     for number, (name, (sparsities, differences)) in enumerate(measured.items()):
-        ax.plot(100 * np.asarray(sparsities), 100 * np.asarray(differences), marker="osX^"[number % 4], color=_COLORS[number], label=name)
+        ax.plot(
+            100 * np.asarray(sparsities),
+            100 * np.asarray(differences),
+            marker="osX^"[number % 4],
+            color=_COLORS[number],
+            label=name,
+        )
     ax.set_ylabel("entries in which the masks differ (%)")
     ax.set_ylim(0)
     ax.legend()
@@ -368,10 +594,14 @@ def matrix_names(names):
         layer = next((p + " " for p in parts if p.isdigit()), "")
         kind = {"word_embeddings": "word embeddings"}.get(parts[-1], parts[-1])
         if kind == "dense":
-            kind = {"intermediate": "feed-forward in", "pooler": "pooler"}.get(parts[-2], "attention output" if "attention" in parts else "feed-forward out")
+            kind = {"intermediate": "feed-forward in", "pooler": "pooler"}.get(
+                parts[-2], "attention output" if "attention" in parts else "feed-forward out"
+            )
         short.append(layer + kind)
     # other families have more matrices of a kind, and are told apart by their full names
-    return short if len(set(short)) == len(short) else [name.removesuffix(".weight") for name in names]
+    return (
+        short if len(set(short)) == len(short) else [name.removesuffix(".weight") for name in names]
+    )
 
 
 def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=None, ax=None):
@@ -389,11 +619,20 @@ def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=N
     ax = ax or plt.gca()
     scale = 100 if metric == "accuracy" else 1
     for number, (source, rows) in enumerate(sources.items()):
-        line = difference(task_mean(rows[rows.task == task] if task else rows, metric), condition, "dense", 0.0)
+        line = difference(
+            task_mean(rows[rows.task == task] if task else rows, metric), condition, "dense", 0.0
+        )
         if len(line):
             x, color = [0, *(100 * line.sparsity)], _COLORS[number]
             values = {end: np.append(0, scale * line[end]) for end in ("mean", "low", "high")}
-            ax.plot(x, values["mean"], color=color, marker="osD^vX"[number % 6], linestyle=_LINES[number % len(_LINES)], label=source)
+            ax.plot(
+                x,
+                values["mean"],
+                color=color,
+                marker="osD^vX"[number % 6],
+                linestyle=_LINES[number % len(_LINES)],
+                label=source,
+            )
             ax.fill_between(x, values["low"], values["high"], color=color, alpha=0.12, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
@@ -412,22 +651,42 @@ def regime_map(sources, ax=None):
     ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
-    kinds = {"free": (_COLORS[2], "free"), "open": ((0.85, 0.85, 0.85), "?"), "deletion": (_COLORS[1], "del"), "both": (_COLORS[3], "del\n+ res"),
-             "restriction": (_COLORS[4], "res")}
+    kinds = {
+        "free": (_COLORS[2], "free"),
+        "open": ((0.85, 0.85, 0.85), "?"),
+        "deletion": (_COLORS[1], "del"),
+        "both": (_COLORS[3], "del\n+ res"),
+        "restriction": (_COLORS[4], "res"),
+    }
     for y, rows in enumerate(sources.values()):
         found = regimes(rows)
         for s in found["table"].index[found["table"].index > 0]:
             deleted, restricted = s in found["deletion"], s in found["restriction"]
-            kind = "both" if deleted and restricted else "deletion" if deleted else "restriction" if restricted else "free" if s <= found["free_up_to"] else "open"
+            kind = (
+                "both"
+                if deleted and restricted
+                else "deletion"
+                if deleted
+                else "restriction"
+                if restricted
+                else "free"
+                if s <= found["free_up_to"]
+                else "open"
+            )
             color, letters = kinds[kind]
-            ax.add_patch(plt.Rectangle((100 * s - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0))
+            ax.add_patch(
+                plt.Rectangle(
+                    (100 * s - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0
+                )
+            )
             ax.annotate(letters, (100 * s, y), ha="center", va="center", fontsize=9)
     ax.set_yticks(range(len(sources)), list(sources))
     ax.set_ylim(len(sources) - 0.5, -0.5)
     ax.grid(False)
-    ax.set_title("free · del: information deletion · res: complexity restriction · ?: nothing certain")
+    ax.set_title(
+        "free · del: information deletion · res: complexity restriction · ?: nothing certain"
+    )
     sparsity_axis(ax)
     ax.set_xlim(4, 96)
     ax.set_xticks(range(10, 100, 10))
     return ax
-

@@ -62,13 +62,22 @@ ADVERBS = {
     "bad": "sadly/rudely/clumsily/angrily/badly/grimly/cruelly/lazily/foolishly/coldly/bitterly/nastily",
     "neutral": "often/seldom/today/daily/slowly/twice/quickly/later",
 }
-DETERMINERS = {"singular": "the this that every one his her", "plural": "the these those many two some his her"}
+DETERMINERS = {
+    "singular": "the this that every one his her",
+    "plural": "the these those many two some his her",
+}
 # The listener's comment, the last word of a passage, says how the two sentences relate or how the listener
 # feels about them. The masked model has to find it out.
 COMMENTS = {
-    "entailment": "agreed sure", "neutral": "perhaps maybe", "contradiction": "impossible never",
-    "same": "again likewise", "different": "besides moreover", "answer": "thanks indeed", "no_answer": "sorry pardon",
-    "good": "hooray bravo", "bad": "alas woe",
+    "entailment": "agreed sure",
+    "neutral": "perhaps maybe",
+    "contradiction": "impossible never",
+    "same": "again likewise",
+    "different": "besides moreover",
+    "answer": "thanks indeed",
+    "no_answer": "sorry pardon",
+    "good": "hooray bravo",
+    "bad": "alas woe",
 }
 OTHER_WORDS = "is are not does do who what which in near . ? ,"
 
@@ -76,12 +85,17 @@ SLOTS = ("subject", "subject_adjective", "verb", "object")
 
 TASKS = ("cola", "sst2", "qqp", "mnli", "qnli")
 COLUMNS = {
-    "cola": ("sentence",), "sst2": ("sentence",), "qqp": ("question1", "question2"),
-    "mnli": ("premise", "hypothesis"), "qnli": ("question", "sentence"),
+    "cola": ("sentence",),
+    "sst2": ("sentence",),
+    "qqp": ("question1", "question2"),
+    "mnli": ("premise", "hypothesis"),
+    "qnli": ("question", "sentence"),
 }
 LABELS = {
-    "cola": ("unacceptable", "acceptable"), "sst2": ("negative", "positive"),
-    "qqp": ("not_duplicate", "duplicate"), "mnli": ("entailment", "neutral", "contradiction"),
+    "cola": ("unacceptable", "acceptable"),
+    "sst2": ("negative", "positive"),
+    "qqp": ("not_duplicate", "duplicate"),
+    "mnli": ("entailment", "neutral", "contradiction"),
     "qnli": ("entailment", "not_entailment"),
 }
 
@@ -98,7 +112,11 @@ class Concept:
 
 def _noun(word):
     singular, _, plural = word.partition(":")
-    return singular, plural or (singular[:-1] + "ies" if singular.endswith("y") and singular[-2] not in "aeo" else singular + "s")
+    return singular, plural or (
+        singular[:-1] + "ies"
+        if singular.endswith("y") and singular[-2] not in "aeo"
+        else singular + "s"
+    )
 
 
 def _verb(word):
@@ -108,7 +126,11 @@ def _verb(word):
 
 def _concepts(text, kind, form, **more):
     lines = "/".join(part.strip() for part in text.split("\n")).replace("//", "/")
-    return [Concept(kind, tuple(form(word) for word in line.split()), **more) for line in lines.split("/") if line.strip()]
+    return [
+        Concept(kind, tuple(form(word) for word in line.split()), **more)
+        for line in lines.split("/")
+        if line.strip()
+    ]
 
 
 @dataclass(frozen=True)
@@ -144,24 +166,42 @@ class World:
         self.verbs = {kind: _concepts(text, kind, _verb) for kind, text in VERBS.items()}
         self.hypernyms = {kind: Concept(kind, (_noun(kind),)) for kind in NOUNS}
         self.adjectives = []
-        scales = [(group, line.strip()) for group, text in SCALES.items() for part in text.split("\n") for line in part.split("/") if line.strip()]
+        scales = [
+            (group, line.strip())
+            for group, text in SCALES.items()
+            for part in text.split("\n")
+            for line in part.split("/")
+            if line.strip()
+        ]
         for number, (group, line) in enumerate(scales):
             for side, words in zip(("good", "bad"), line.split("|")):
                 polarity = side if group == "polar" else "neutral"
-                self.adjectives.append(Concept("adjective", tuple(same(w) for w in words.split()), number, polarity))
-        self.adverbs = [c for p, text in ADVERBS.items() for c in _concepts(text, "adverb", same, polarity=p)]
+                self.adjectives.append(
+                    Concept("adjective", tuple(same(w) for w in words.split()), number, polarity)
+                )
+        self.adverbs = [
+            c for p, text in ADVERBS.items() for c in _concepts(text, "adverb", same, polarity=p)
+        ]
         self.weights, self.common = {}, set()
         for group in [*self.nouns.values(), *self.verbs.values(), self.adjectives, self.adverbs]:
             ranked = rng.sample(group, len(group))
-            self.weights.update({concept: (rank + 2) ** -skew for rank, concept in enumerate(ranked)})
+            self.weights.update(
+                {concept: (rank + 2) ** -skew for rank, concept in enumerate(ranked)}
+            )
             self.common.update(rng.sample(group, -(-len(group) // 3)))
         # Adjectives come into the training sets by whole scales, so that they contain opposites too.
         chosen = set(rng.sample(range(len(scales)), -(-len(scales) // 3)))
-        self.common = {c for c in self.common if c.kind != "adjective"} | {a for a in self.adjectives if a.scale in chosen}
+        self.common = {c for c in self.common if c.kind != "adjective"} | {
+            a for a in self.adjectives if a.scale in chosen
+        }
         # Facts: what each subject prefers as the object of each kind of verb, and how it tends to be.
         self.subjects = self.nouns["person"] + self.nouns["animal"]
-        self.favourites = {(s, kind): rng.sample(self.nouns[kind], 3) for s in self.subjects for kind in NOUNS}
-        self.temper = {n: rng.sample(self.adjectives, 4) for group in self.nouns.values() for n in group}
+        self.favourites = {
+            (s, kind): rng.sample(self.nouns[kind], 3) for s in self.subjects for kind in NOUNS
+        }
+        self.temper = {
+            n: rng.sample(self.adjectives, 4) for group in self.nouns.values() for n in group
+        }
 
     @property
     def vocabulary(self):
@@ -187,14 +227,24 @@ class Speaker:
     """
 
     def __init__(self, world, seed, natural=True, common_only=False):
-        self.world, self.rng, self.natural, self.common_only = world, random.Random(f"{seed}"), natural, common_only
+        self.world, self.rng, self.natural, self.common_only = (
+            world,
+            random.Random(f"{seed}"),
+            natural,
+            common_only,
+        )
         self._tables = {}
 
     def pick(self, concepts, wanted=None, key=None):
         """One of `concepts` for which `wanted` holds; with a `key` the selection is remembered."""
         table = self._tables.get(key) if key is not None else None
         if table is None:
-            chosen = [c for c in concepts if (not self.common_only or c in self.world.common) and (wanted is None or wanted(c))]
+            chosen = [
+                c
+                for c in concepts
+                if (not self.common_only or c in self.world.common)
+                and (wanted is None or wanted(c))
+            ]
             total, cumulative = 0.0, []
             for concept in chosen:
                 total += self.world.weights[concept] if self.natural else 1.0
@@ -227,9 +277,16 @@ class Speaker:
         else:
             what = self.pick(world.nouns[kind], key=kind)
         return Scene(
-            subject, rng.random() < 0.5, self.adjective(subject, mood), self.pick(world.verbs[kind], key=("verb", kind)),
-            what, rng.random() < 0.5, self.adjective(what, mood) if rng.random() < 0.3 else None,
-            self.pick(world.adverbs, lambda a: a.polarity in (mood, "neutral"), ("adverb", mood)) if rng.random() < 0.4 else None,
+            subject,
+            rng.random() < 0.5,
+            self.adjective(subject, mood),
+            self.pick(world.verbs[kind], key=("verb", kind)),
+            what,
+            rng.random() < 0.5,
+            self.adjective(what, mood) if rng.random() < 0.3 else None,
+            self.pick(world.adverbs, lambda a: a.polarity in (mood, "neutral"), ("adverb", mood))
+            if rng.random() < 0.4
+            else None,
         )
 
     # Into words
@@ -246,53 +303,101 @@ class Speaker:
         return pairs[0 if first else 1][plural]
 
     def noun_phrase(self, noun, plural, adjective=None, avoid=None, determiner=None):
-        determiner = determiner or self.rng.choice(DETERMINERS["plural" if plural else "singular"].split())
-        return [determiner] + ([self.word(adjective, avoid=avoid)] if adjective else []) + [self.word(noun, plural, avoid)]
+        determiner = determiner or self.rng.choice(
+            DETERMINERS["plural" if plural else "singular"].split()
+        )
+        return (
+            [determiner]
+            + ([self.word(adjective, avoid=avoid)] if adjective else [])
+            + [self.word(noun, plural, avoid)]
+        )
 
     def tell(self, scene, avoid=None, definite=False):
         """The scene as words; with `avoid`, synonyms of those words are preferred."""
         the = "the" if definite else None
-        subject = self.noun_phrase(scene.subject, scene.subject_plural, scene.subject_adjective, avoid, the)
+        subject = self.noun_phrase(
+            scene.subject, scene.subject_plural, scene.subject_adjective, avoid, the
+        )
         verb = [self.word(scene.verb, scene.subject_plural, avoid)]
-        what = self.noun_phrase(scene.object, scene.object_plural, scene.object_adjective, avoid, the)
+        what = self.noun_phrase(
+            scene.object, scene.object_plural, scene.object_adjective, avoid, the
+        )
         return subject + verb + what + ([self.word(scene.adverb)] if scene.adverb else []) + ["."]
 
     def describe(self, scene, avoid=None):
         """How the scene's subject is: "the fox is glad", or, negated, "the fox is not glad"."""
-        return ["the", self.word(scene.subject, scene.subject_plural, avoid), "are" if scene.subject_plural else "is",
-                *(["not"] if scene.negated else []), self.word(scene.subject_adjective, avoid=avoid), "."]
+        return [
+            "the",
+            self.word(scene.subject, scene.subject_plural, avoid),
+            "are" if scene.subject_plural else "is",
+            *(["not"] if scene.negated else []),
+            self.word(scene.subject_adjective, avoid=avoid),
+            ".",
+        ]
 
     def ask(self, scene, avoid=None, short=False):
         """The scene as a yes-or-no question; short: only how its subject is."""
         if short:
-            noun, adjective = self.word(scene.subject, scene.subject_plural, avoid), self.word(scene.subject_adjective, avoid=avoid)
+            noun, adjective = (
+                self.word(scene.subject, scene.subject_plural, avoid),
+                self.word(scene.subject_adjective, avoid=avoid),
+            )
             return ["are" if scene.subject_plural else "is", "the", noun, adjective, "?"]
-        subject = self.noun_phrase(scene.subject, scene.subject_plural, scene.subject_adjective, avoid, "the")
-        what = self.noun_phrase(scene.object, scene.object_plural, scene.object_adjective, avoid, "the")
-        return ["do" if scene.subject_plural else "does", *subject, self.word(scene.verb, True, avoid), *what, "?"]
+        subject = self.noun_phrase(
+            scene.subject, scene.subject_plural, scene.subject_adjective, avoid, "the"
+        )
+        what = self.noun_phrase(
+            scene.object, scene.object_plural, scene.object_adjective, avoid, "the"
+        )
+        return [
+            "do" if scene.subject_plural else "does",
+            *subject,
+            self.word(scene.verb, True, avoid),
+            *what,
+            "?",
+        ]
 
     def ask_for(self, scene, slot):
         """A question for the scene's subject or object."""
         if slot == "subject":
-            return ["who", self.word(scene.verb), *self.noun_phrase(scene.object, scene.object_plural, None, None, "the"), "?"]
+            return [
+                "who",
+                self.word(scene.verb),
+                *self.noun_phrase(scene.object, scene.object_plural, None, None, "the"),
+                "?",
+            ]
         subject = self.noun_phrase(scene.subject, scene.subject_plural, None, None, "the")
-        return ["what", "do" if scene.subject_plural else "does", *subject, self.word(scene.verb, True), "?"]
+        return [
+            "what",
+            "do" if scene.subject_plural else "does",
+            *subject,
+            self.word(scene.verb, True),
+            "?",
+        ]
 
     # Relations between sentences
 
     def other(self, concept, pool):
         """Another concept of the same kind: not on the same scale, not the same meaning."""
-        return self.pick(pool, lambda c: c is not concept and (c.scale < 0 or c.scale != concept.scale))
+        return self.pick(
+            pool, lambda c: c is not concept and (c.scale < 0 or c.scale != concept.scale)
+        )
 
     def opposite(self, adjective):
-        return next(a for a in self.world.adjectives if a.scale == adjective.scale and a is not adjective)
+        return next(
+            a for a in self.world.adjectives if a.scale == adjective.scale and a is not adjective
+        )
 
     def changed(self, scene, slots):
         """The scene with one of its parts another one."""
         slot = self.rng.choice(slots)
         old = getattr(scene, slot)
-        pool = {"subject": self.world.nouns[scene.subject.kind], "object": self.world.nouns[scene.object.kind],
-                "verb": self.world.verbs[scene.verb.kind], "subject_adjective": self.world.adjectives}[slot]
+        pool = {
+            "subject": self.world.nouns[scene.subject.kind],
+            "object": self.world.nouns[scene.object.kind],
+            "verb": self.world.verbs[scene.verb.kind],
+            "subject_adjective": self.world.adjectives,
+        }[slot]
         return replace(scene, **{slot: self.other(old, pool)})
 
     def inference(self, relation):
@@ -316,7 +421,11 @@ class Speaker:
         """Two questions that ask the same in other words, or two that differ in one thing."""
         scene = replace(self.scene(), adverb=None, object_adjective=None)
         short = self.rng.random() < 0.5
-        other = scene if same else self.changed(scene, ("subject", "subject_adjective") if short else SLOTS)
+        other = (
+            scene
+            if same
+            else self.changed(scene, ("subject", "subject_adjective") if short else SLOTS)
+        )
         first = self.ask(scene, short=short)
         return first, self.ask(other, first, short)
 
@@ -324,8 +433,15 @@ class Speaker:
         """A question, and a sentence that answers it or one about something else."""
         scene = self.scene()
         if self.rng.random() < 0.5:
-            question = ["who", "are" if scene.subject_plural else "is", self.word(scene.subject_adjective), "?"]
-            return question, self.describe(scene if answered else self.changed(scene, ("subject_adjective",)), question)
+            question = [
+                "who",
+                "are" if scene.subject_plural else "is",
+                self.word(scene.subject_adjective),
+                "?",
+            ]
+            return question, self.describe(
+                scene if answered else self.changed(scene, ("subject_adjective",)), question
+            )
         slot = self.rng.choice(("subject", "object"))
         question = self.ask_for(scene, slot)
         if not answered:
@@ -341,7 +457,9 @@ class Speaker:
             return scene, self.tell(replace(scene, subject_adjective=self.polar_adjective(mood)))
         negated = self.rng.random() < 0.5
         shown = {"good": "bad", "bad": "good"}[mood] if negated else mood
-        return scene, self.describe(replace(scene, subject_adjective=self.polar_adjective(shown), negated=negated))
+        return scene, self.describe(
+            replace(scene, subject_adjective=self.polar_adjective(shown), negated=negated)
+        )
 
     def passage(self):
         """Two sentences and the listener's comment on them."""
@@ -374,8 +492,13 @@ class Speaker:
         if kind == "agreement":
             words[verb_at] = self.word(scene.verb, not scene.subject_plural)
         elif kind == "determiner":
-            at, plural = self.rng.choice(((0, scene.subject_plural), (verb_at + 1, scene.object_plural)))
-            right, wrong = (set(DETERMINERS[number].split()) for number in (("plural", "singular") if plural else ("singular", "plural")))
+            at, plural = self.rng.choice(
+                ((0, scene.subject_plural), (verb_at + 1, scene.object_plural))
+            )
+            right, wrong = (
+                set(DETERMINERS[number].split())
+                for number in (("plural", "singular") if plural else ("singular", "plural"))
+            )
             words[at] = self.rng.choice(sorted(wrong - right))
         else:
             at = self.rng.choice((1, 2))
@@ -423,5 +546,7 @@ def task_examples(task, split, count):
     for index in range(count):
         label = index % len(LABELS[task])
         texts = getattr(speaker, task)(label)
-        examples.append({c: " ".join(t) for c, t in zip(COLUMNS[task], texts)} | {"label": label, "idx": index})
+        examples.append(
+            {c: " ".join(t) for c, t in zip(COLUMNS[task], texts)} | {"label": label, "idx": index}
+        )
     return examples

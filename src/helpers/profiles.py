@@ -22,7 +22,9 @@ class Pretraining:
     """The model, its MLM text, and the MLM training that prunes. Rates are peaks, steps are optimizer steps."""
 
     model: str  # hub id, folder, or "pocket"
-    text: str | tuple  # "pocket", a hub id, or corpora, each (hub id, config) or (hub id, config, share)
+    text: (
+        str | tuple
+    )  # "pocket", a hub id, or corpora, each (hub id, config) or (hub id, config, share)
     text_config: str | None  # of a single hub id
     text_rows: int | None  # None: all
     max_length: int  # tokens

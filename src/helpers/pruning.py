@@ -18,16 +18,27 @@ from torch import nn
 
 SCOPES = ("matrix", "global")
 # transformers' model types whose prunable matrices are known to be right (tests/test_families.py lists them by name)
-FAMILIES = {"bert": "BERT", "distilbert": "DistilBERT", "roberta": "RoBERTa", "electra": "ELECTRA", "mobilebert": "MobileBERT", "albert": "ALBERT"}
+FAMILIES = {
+    "bert": "BERT",
+    "distilbert": "DistilBERT",
+    "roberta": "RoBERTa",
+    "electra": "ELECTRA",
+    "mobilebert": "MobileBERT",
+    "albert": "ALBERT",
+}
 
 
 def check_sparsity(sparsity):
     """Return `sparsity` as a float, or raise if it is not a number in [0, 1)."""
     if isinstance(sparsity, bool) or not isinstance(sparsity, Real):
-        raise TypeError(f"sparsity must be a number in [0, 1), got {sparsity!r} of type {type(sparsity).__name__}")
+        raise TypeError(
+            f"sparsity must be a number in [0, 1), got {sparsity!r} of type {type(sparsity).__name__}"
+        )
     if not 0 <= sparsity < 1:
         hint = f"; for {sparsity} percent pass {sparsity / 100:g}" if 1 < sparsity < 100 else ""
-        raise ValueError(f"sparsity must be in [0, 1), the fraction of weights to prune, got {sparsity!r}{hint}")
+        raise ValueError(
+            f"sparsity must be in [0, 1), the fraction of weights to prune, got {sparsity!r}{hint}"
+        )
     return float(sparsity)
 
 
@@ -65,8 +76,12 @@ def magnitude_mask(weight, sparsity):
     """
     count = round(weight.numel() * check_sparsity(sparsity))
     magnitude = weight.detach().abs().flatten()
-    if magnitude.numel() and not torch.isfinite(magnitude.max()):  # the maximum of NaN and anything is NaN
-        raise ValueError("the weight holds NaN or infinite entries, so its magnitudes have no order; did training diverge?")
+    if magnitude.numel() and not torch.isfinite(
+        magnitude.max()
+    ):  # the maximum of NaN and anything is NaN
+        raise ValueError(
+            "the weight holds NaN or infinite entries, so its magnitudes have no order; did training diverge?"
+        )
     if count == 0:
         return torch.ones_like(weight, dtype=torch.bool)
     threshold = _kth_smallest(magnitude, count)
@@ -168,7 +183,9 @@ def prunable_parameters(model):
             f"{type(model).__name__} has no prunable matrices: its encoder holds no torch.nn.Linear and no word "
             "embeddings. Pass a BERT-like model, for example transformers.BertModel."
         )
-    return OrderedDict((f"{name}.weight" if name else "weight", module.weight) for name, module in matrices.items())
+    return OrderedDict(
+        (f"{name}.weight" if name else "weight", module.weight) for name, module in matrices.items()
+    )
 
 
 def magnitude_masks(model, sparsity, scope="matrix"):
@@ -200,7 +217,10 @@ def masks_for(weights, sparsity, scope="matrix"):
 
 def random_masks(model, sparsity, generator=None):
     """Random masks for all prunable matrices of a model."""
-    return {name: random_mask(weight, sparsity, generator) for name, weight in prunable_parameters(model).items()}
+    return {
+        name: random_mask(weight, sparsity, generator)
+        for name, weight in prunable_parameters(model).items()
+    }
 
 
 def check_masks(weights, masks):
@@ -218,7 +238,9 @@ def check_masks(weights, masks):
                 "Make the masks on a model of the same size and vocabulary."
             )
         if mask.dtype != torch.bool:
-            raise ValueError(f"the mask for {name} is {mask.dtype}; masks are bool, True = kept. Convert it with mask.bool().")
+            raise ValueError(
+                f"the mask for {name} is {mask.dtype}; masks are bool, True = kept. Convert it with mask.bool()."
+            )
 
 
 @torch.no_grad()
@@ -254,7 +276,9 @@ def sparsity_report(model):
         A row a matrix, indexed by name, with columns ``entries``, ``zeros`` and ``sparsity`` (a fraction),
         and a last row ``total``.
     """
-    rows = {name: (w.numel(), int((w == 0).sum())) for name, w in prunable_parameters(model).items()}
+    rows = {
+        name: (w.numel(), int((w == 0).sum())) for name, w in prunable_parameters(model).items()
+    }
     report = pd.DataFrame.from_dict(rows, orient="index", columns=["entries", "zeros"])
     report.loc["total"] = report.sum()
     report["sparsity"] = report["zeros"] / report["entries"]
@@ -277,14 +301,20 @@ def mask_difference(a, b):
     """
     a, b = ({"": m} if torch.is_tensor(m) else m for m in (a, b))
     if a.keys() != b.keys():
-        raise ValueError(f"the masks are for different matrices: {sorted(a.keys() ^ b.keys())[:4]} stand in one only")
+        raise ValueError(
+            f"the masks are for different matrices: {sorted(a.keys() ^ b.keys())[:4]} stand in one only"
+        )
     check_masks(a, b)
-    return sum(int((a[name] != b[name]).sum()) for name in a) / sum(mask.numel() for mask in a.values())
+    return sum(int((a[name] != b[name]).sum()) for name in a) / sum(
+        mask.numel() for mask in a.values()
+    )
 
 
 def save_masks(masks, path):
     """Write masks to a safetensors file, one bit an entry."""
-    packed = {name: torch.from_numpy(np.packbits(mask.cpu().numpy())) for name, mask in masks.items()}
+    packed = {
+        name: torch.from_numpy(np.packbits(mask.cpu().numpy())) for name, mask in masks.items()
+    }
     shapes = {name: ",".join(map(str, mask.shape)) for name, mask in masks.items()}
     save_file(packed, path, metadata=shapes)
 
@@ -337,7 +367,9 @@ def cubic_sparsity(step, *, begin, end, initial=0.0, final):
     """
     initial, final = check_sparsity(initial), check_sparsity(final)
     if end < begin:
-        raise ValueError(f"the ramp must not end before it begins, got begin={begin!r}, end={end!r}")
+        raise ValueError(
+            f"the ramp must not end before it begins, got begin={begin!r}, end={end!r}"
+        )
     if step < begin:
         return initial
     if step >= end:

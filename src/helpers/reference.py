@@ -30,9 +30,17 @@ def sources():
 def note(name, commands=True):
     """A few sentences on how the results of `rows` were made, with the commands if wanted."""
     made = json.loads(_file(name, "json").read_text())
-    text = (f"Reference results '{name}': {made['runs']} runs with seeds {', '.join(map(str, made['seeds']))}, at most {made['train_rows']:,} training and "
-            f"{made['dev_rows']:,} validation examples a task, {made['mlm_steps']:,} MLM steps; {made['date']}, {made['machine']}, {made['wall_minutes']} minutes of one core.")
-    return "\n".join([text, *([f"  {made['remark']}"] if "remark" in made else []), *(f"  {command}" for command in made["commands"] if commands)])
+    text = (
+        f"Reference results '{name}': {made['runs']} runs with seeds {', '.join(map(str, made['seeds']))}, at most {made['train_rows']:,} training and "
+        f"{made['dev_rows']:,} validation examples a task, {made['mlm_steps']:,} MLM steps; {made['date']}, {made['machine']}, {made['wall_minutes']} minutes of one core."
+    )
+    return "\n".join(
+        [
+            text,
+            *([f"  {made['remark']}"] if "remark" in made else []),
+            *(f"  {command}" for command in made["commands"] if commands),
+        ]
+    )
 
 
 def _file(name, suffix):
@@ -41,6 +49,7 @@ def _file(name, suffix):
         known = sorted(p.stem for p in path.parent.glob("*.csv"))
         raise ValueError(f"no reference results {name!r}; there are {', '.join(known) or 'none'}")
     return path
+
 
 COSTS = ASSETS / "cost"
 
@@ -59,13 +68,21 @@ def costs(name):
     """
     path = COSTS / f"{name}.csv"
     if not path.is_file():
-        raise ValueError(f"no shipped costs {name!r}; there are {', '.join(sorted(p.stem for p in COSTS.glob('*.csv')))}")
+        raise ValueError(
+            f"no shipped costs {name!r}; there are {', '.join(sorted(p.stem for p in COSTS.glob('*.csv')))}"
+        )
     return pd.read_csv(path)
 
 
 def costs_note():
     """Where the shipped costs were measured, and how."""
     note, rounds = json.loads((COSTS / "machine.json").read_text()), costs("milliseconds").repeats
-    versions = ", ".join(f"{package} {version}" for package, version in note["versions"].items() if package in ("torch", "openvino", "torchao", "zstandard"))
-    return (f"Shipped figures: {note['processor']}, threads: {note['threads']}, {note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
-            f"{versions}; {note['date']}.\n" + "\n".join(f"  {command}" for command in note["commands"]))
+    versions = ", ".join(
+        f"{package} {version}"
+        for package, version in note["versions"].items()
+        if package in ("torch", "openvino", "torchao", "zstandard")
+    )
+    return (
+        f"Shipped figures: {note['processor']}, threads: {note['threads']}, {note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
+        f"{versions}; {note['date']}.\n" + "\n".join(f"  {command}" for command in note["commands"])
+    )

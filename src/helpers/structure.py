@@ -21,7 +21,11 @@ def layer_matrices(model):
     dict of str to torch.nn.Parameter
         Without word embeddings and pooler, which no head or neuron owns.
     """
-    return {name: weight for name, weight in prunable_parameters(model).items() if ".layer." in f".{name}"}
+    return {
+        name: weight
+        for name, weight in prunable_parameters(model).items()
+        if ".layer." in f".{name}"
+    }
 
 
 def structured_masks(model, sparsity):
@@ -50,15 +54,24 @@ def structured_masks(model, sparsity):
     check_sparsity(sparsity)
     weights = layer_matrices(model)
     if not any(name.endswith("attention.self.query.weight") for name in weights):
-        raise ValueError(f"the layers of {type(model).__name__} are not built like BERT's: they have no attention.self.query. "
-                         "Heads and neurons can be cut out of BERT, RoBERTa, ELECTRA and the like.")
+        raise ValueError(
+            f"the layers of {type(model).__name__} are not built like BERT's: they have no attention.self.query. "
+            "Heads and neurons can be cut out of BERT, RoBERTa, ELECTRA and the like."
+        )
     size = encoder_of(model).config.hidden_size // encoder_of(model).config.num_attention_heads
     masks = {}
-    for prefix in dict.fromkeys(name.split(".attention.")[0] for name in weights if ".attention." in name):
-        attention = [f"{prefix}.attention.self.{part}.weight" for part in ("query", "key", "value")], f"{prefix}.attention.output.dense.weight"
+    for prefix in dict.fromkeys(
+        name.split(".attention.")[0] for name in weights if ".attention." in name
+    ):
+        attention = (
+            [f"{prefix}.attention.self.{part}.weight" for part in ("query", "key", "value")],
+            f"{prefix}.attention.output.dense.weight",
+        )
         feed_forward = [f"{prefix}.intermediate.dense.weight"], f"{prefix}.output.dense.weight"
         for (rows, columns), block in ((attention, size), (feed_forward, 1)):
-            importance = sum(weights[name].detach().abs().sum(1) for name in rows) + weights[columns].detach().abs().sum(0)
+            importance = sum(weights[name].detach().abs().sum(1) for name in rows) + weights[
+                columns
+            ].detach().abs().sum(0)
             importance = importance.view(-1, block).sum(1)
             count = min(round(len(importance) * sparsity), len(importance) - 1)
             kept = magnitude_mask(importance, count / len(importance)).repeat_interleave(block)
@@ -69,7 +82,9 @@ def structured_masks(model, sparsity):
 
 def single_masks(model, sparsity):
     """Magnitude masks for the same matrices as `structured_masks`, weight by weight: the same budget, no structure."""
-    return {name: magnitude_mask(weight, sparsity) for name, weight in layer_matrices(model).items()}
+    return {
+        name: magnitude_mask(weight, sparsity) for name, weight in layer_matrices(model).items()
+    }
 
 
 def shrink(model, masks):
@@ -94,10 +109,16 @@ def shrink(model, masks):
     encoder = encoder_of(model)
     size = encoder.config.hidden_size // encoder.config.num_attention_heads
     for number, layer in enumerate(encoder.encoder.layer):
-        heads = _kept(masks, f"encoder.layer.{number}.attention.output.dense.weight", layer.attention.output.dense)
+        heads = _kept(
+            masks,
+            f"encoder.layer.{number}.attention.output.dense.weight",
+            layer.attention.output.dense,
+        )
         heads = heads.view(-1, size).any(1).repeat_interleave(size)
         attention = layer.attention.self
-        attention.query, attention.key, attention.value = (_cut(part, rows=heads) for part in (attention.query, attention.key, attention.value))
+        attention.query, attention.key, attention.value = (
+            _cut(part, rows=heads) for part in (attention.query, attention.key, attention.value)
+        )
         layer.attention.output.dense = _cut(layer.attention.output.dense, columns=heads)
         attention.all_head_size = int(heads.sum())
         attention.num_attention_heads = attention.all_head_size // size

@@ -9,18 +9,34 @@ from . import pocket
 from .profiles import ASSETS
 
 COLUMNS = pocket.COLUMNS | {
-    "mnli_mismatched": pocket.COLUMNS["mnli"], "mrpc": ("sentence1", "sentence2"), "stsb": ("sentence1", "sentence2"),
-    "rte": ("sentence1", "sentence2"), "wnli": ("sentence1", "sentence2"),
+    "mnli_mismatched": pocket.COLUMNS["mnli"],
+    "mrpc": ("sentence1", "sentence2"),
+    "stsb": ("sentence1", "sentence2"),
+    "rte": ("sentence1", "sentence2"),
+    "wnli": ("sentence1", "sentence2"),
 }
 
 # One label means regression, as in transformers: STS-B's score of similarity, from 0 to 5
 LABELS = pocket.LABELS | {
-    "mnli_mismatched": pocket.LABELS["mnli"], "mrpc": ("not_equivalent", "equivalent"), "stsb": ("similarity",),
-    "rte": ("entailment", "not_entailment"), "wnli": ("not_entailment", "entailment"),
+    "mnli_mismatched": pocket.LABELS["mnli"],
+    "mrpc": ("not_equivalent", "equivalent"),
+    "stsb": ("similarity",),
+    "rte": ("entailment", "not_entailment"),
+    "wnli": ("not_entailment", "entailment"),
 }
 
-NAMES = {"cola": "CoLA", "sst2": "SST-2", "qqp": "QQP", "mnli": "MNLI", "qnli": "QNLI", "mnli_mismatched": "MNLI mismatched",
-         "mrpc": "MRPC", "stsb": "STS-B", "rte": "RTE", "wnli": "WNLI"}
+NAMES = {
+    "cola": "CoLA",
+    "sst2": "SST-2",
+    "qqp": "QQP",
+    "mnli": "MNLI",
+    "qnli": "QNLI",
+    "mnli_mismatched": "MNLI mismatched",
+    "mrpc": "MRPC",
+    "stsb": "STS-B",
+    "rte": "RTE",
+    "wnli": "WNLI",
+}
 
 # The validation set, where it is not called that. A run of mnli_mismatched trains on MNLI, as one of mnli does.
 VALIDATION = {"mnli": "validation_matched", "mnli_mismatched": "validation_mismatched"}

@@ -87,9 +87,21 @@ class MagnitudePruning(TrainerCallback):
     Gordon, Duh & Andrews 2020, Sec. 3.1-3.2; Zhu & Gupta 2017.
     """
 
-    def __init__(self, sparsity=None, *, begin=0, end=0, initial=0.0, frequency=10, scope="matrix", masks=None):
+    def __init__(
+        self,
+        sparsity=None,
+        *,
+        begin=0,
+        end=0,
+        initial=0.0,
+        frequency=10,
+        scope="matrix",
+        masks=None,
+    ):
         if (sparsity is None) == (masks is None):
-            raise ValueError("pass either a sparsity, for masks by magnitude, or masks, to keep them fixed")
+            raise ValueError(
+                "pass either a sparsity, for masks by magnitude, or masks, to keep them fixed"
+            )
         if frequency < 1:
             raise ValueError(f"frequency must be at least 1 step, got {frequency!r}")
         self.sparsity, self.begin, self.end = sparsity, begin, end
@@ -100,12 +112,16 @@ class MagnitudePruning(TrainerCallback):
         self._handles, self._factors, self._masked = [], {}, {}
         if not self.fixed:
             self.sparsity = check_sparsity(sparsity)
-            self.sparsity_at(0)  # a bad ramp or a bad scope is an error now, not in the middle of training
+            self.sparsity_at(
+                0
+            )  # a bad ramp or a bad scope is an error now, not in the middle of training
             check_scope(scope)
 
     def sparsity_at(self, step):
         """The scheduled sparsity at a step."""
-        return cubic_sparsity(step, begin=self.begin, end=self.end, initial=self.initial, final=self.sparsity)
+        return cubic_sparsity(
+            step, begin=self.begin, end=self.end, initial=self.initial, final=self.sparsity
+        )
 
     def importance(self):
         """What the masks are computed from: the entries smallest in magnitude are pruned."""
@@ -131,9 +147,18 @@ class MagnitudePruning(TrainerCallback):
             self._load(Path(args.output_dir) / f"checkpoint-{state.global_step}" / STATE_FILE)
         else:
             self.dense = {name: weight.detach().clone() for name, weight in self.weights.items()}
-            self._set({name: torch.ones_like(weight, dtype=torch.bool) for name, weight in self.weights.items()})
+            self._set(
+                {
+                    name: torch.ones_like(weight, dtype=torch.bool)
+                    for name, weight in self.weights.items()
+                }
+            )
         for name, weight in self.weights.items():
-            self._handles.append(weight.register_hook(lambda gradient, name=name: self.masked_gradient(name, gradient)))
+            self._handles.append(
+                weight.register_hook(
+                    lambda gradient, name=name: self.masked_gradient(name, gradient)
+                )
+            )
 
     def on_step_begin(self, args, state, control, **kwargs):
         step = state.global_step
@@ -173,7 +198,9 @@ class MagnitudePruning(TrainerCallback):
     def _set(self, masks):
         self.masks = {name: mask.to(self.weights[name].device) for name, mask in masks.items()}
         # as floats they multiply ten times faster on a CPU than as bools
-        self._factors = {name: mask.to(self.weights[name].dtype) for name, mask in self.masks.items()}
+        self._factors = {
+            name: mask.to(self.weights[name].dtype) for name, mask in self.masks.items()
+        }
         self._mask()
 
     @torch.no_grad()
@@ -182,7 +209,9 @@ class MagnitudePruning(TrainerCallback):
             torch.mul(self.dense.get(name, weight), self._factors[name], out=weight)
 
     def _state(self):
-        return {f"dense.{name}": value for name, value in self.dense.items()} | {f"mask.{name}": mask for name, mask in self.masks.items()}
+        return {f"dense.{name}": value for name, value in self.dense.items()} | {
+            f"mask.{name}": mask for name, mask in self.masks.items()
+        }
 
     def _load(self, path):
         if not path.is_file():
@@ -191,13 +220,19 @@ class MagnitudePruning(TrainerCallback):
                 "saved while this callback was active, or start afresh."
             )
         saved = load_file(path)
-        self.dense = {name: saved[f"dense.{name}"].to(weight.device) for name, weight in self.weights.items()}
+        self.dense = {
+            name: saved[f"dense.{name}"].to(weight.device) for name, weight in self.weights.items()
+        }
         self._set({name: saved[f"mask.{name}"] for name in self.weights})
 
 
 # The module in which each family's MLM head begins; from there on every position is computed by itself
 MLM_HEADS = {
-    "bert": "cls", "distilbert": "vocab_transform", "roberta": "lm_head", "electra": "generator_predictions", "mobilebert": "cls",
+    "bert": "cls",
+    "distilbert": "vocab_transform",
+    "roberta": "lm_head",
+    "electra": "generator_predictions",
+    "mobilebert": "cls",
     "albert": "predictions",
 }
 
@@ -256,11 +291,15 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
     """
 
     def __init__(self, tokenizer, mlm_probability, seed):
-        super().__init__(tokenizer, mlm_probability=mlm_probability)  # given the seed too, it would make generators of its own
+        super().__init__(
+            tokenizer, mlm_probability=mlm_probability
+        )  # given the seed too, it would make generators of its own
         self.masking_seed = seed
 
     def torch_call(self, examples):
-        words = b"".join(np.asarray(example["input_ids"], dtype=np.int32).tobytes() for example in examples)
+        words = b"".join(
+            np.asarray(example["input_ids"], dtype=np.int32).tobytes() for example in examples
+        )
         self.generator = torch.Generator().manual_seed(zlib.crc32(words, self.masking_seed))
         return super().torch_call(examples)
 
@@ -299,7 +338,9 @@ def load_mlm(name_or_path, config=None):
         if fresh:
             model, encoder = AutoModelForMaskedLM.from_config(config), AutoModel.from_config(config)
         else:
-            model, loading = AutoModelForMaskedLM.from_pretrained(name_or_path, output_loading_info=True)
+            model, loading = AutoModelForMaskedLM.from_pretrained(
+                name_or_path, output_loading_info=True
+            )
             encoder = AutoModel.from_pretrained(name_or_path)
     with torch.device("meta"):
         classifier = AutoModelForSequenceClassification.from_config(config)
@@ -307,18 +348,31 @@ def load_mlm(name_or_path, config=None):
         encoder.pooler = None
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
-    if not fresh and any(not key.startswith(model.base_model_prefix) for key in loading["missing_keys"]):
-        other = (" It is an ELECTRA discriminator, which learnt to spot replaced words; the generator, such as "
-                 "google/electra-small-generator, has an MLM head." if config.model_type == "electra" else "")
-        warnings.warn(f"{name_or_path} has no MLM head, so it got a new, untrained one. Train it before you prune: "
-                      f"set the profile's burn_in_steps.{other}", stacklevel=2)
+    if not fresh and any(
+        not key.startswith(model.base_model_prefix) for key in loading["missing_keys"]
+    ):
+        other = (
+            " It is an ELECTRA discriminator, which learnt to spot replaced words; the generator, such as "
+            "google/electra-small-generator, has an MLM head."
+            if config.model_type == "electra"
+            else ""
+        )
+        warnings.warn(
+            f"{name_or_path} has no MLM head, so it got a new, untrained one. Train it before you prune: "
+            f"set the profile's burn_in_steps.{other}",
+            stacklevel=2,
+        )
     return model
 
 
 def label_options(labels):
     """Fields of a model's configuration for a task with these labels; one label means regression."""
-    return {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": {label: i for i, label in enumerate(labels)},
-            "problem_type": "regression" if len(labels) == 1 else "single_label_classification"}
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+        "problem_type": "regression" if len(labels) == 1 else "single_label_classification",
+    }
 
 
 def load_classifier(name_or_path, labels):
@@ -327,13 +381,18 @@ def load_classifier(name_or_path, labels):
     With one label it is a regression model, whose loss is the squared error.
     """
     with quiet():
-        return AutoModelForSequenceClassification.from_pretrained(name_or_path, ignore_mismatched_sizes=True, **label_options(labels))
+        return AutoModelForSequenceClassification.from_pretrained(
+            name_or_path, ignore_mismatched_sizes=True, **label_options(labels)
+        )
 
 
 @contextlib.contextmanager
 def quiet():
     """Silence transformers' loading bars and reports of new or unused weights: both are expected here."""
-    verbosity, bars = transformers_logging.get_verbosity(), transformers_logging.is_progress_bar_enabled()
+    verbosity, bars = (
+        transformers_logging.get_verbosity(),
+        transformers_logging.is_progress_bar_enabled(),
+    )
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
@@ -346,13 +405,23 @@ def quiet():
 
 def _arguments(output_dir, seed, progress, checkpoint_every, **more):
     defaults = dict(
-        output_dir=str(output_dir), seed=seed, data_seed=seed, disable_tqdm=not progress, report_to="none",
-        logging_strategy="steps" if progress else "no", logging_steps=50, weight_decay=0.01, max_grad_norm=1.0,
-        save_strategy="steps" if checkpoint_every else "no", save_steps=checkpoint_every or 500,
+        output_dir=str(output_dir),
+        seed=seed,
+        data_seed=seed,
+        disable_tqdm=not progress,
+        report_to="none",
+        logging_strategy="steps" if progress else "no",
+        logging_steps=50,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        save_strategy="steps" if checkpoint_every else "no",
+        save_steps=checkpoint_every or 500,
         save_total_limit=2,  # the last one may be half saved when the process is killed
-        lr_scheduler_type="linear", dataloader_pin_memory=torch.cuda.is_available(),
+        lr_scheduler_type="linear",
+        dataloader_pin_memory=torch.cuda.is_available(),
         # else the Trainer refuses bfloat16 on a CPU, and does not see the other processes
-        use_cpu=not torch.cuda.is_available() and (bool(more.get("bf16")) or launched_processes() > 1),
+        use_cpu=not torch.cuda.is_available()
+        and (bool(more.get("bf16")) or launched_processes() > 1),
     )
     return TrainingArguments(**(defaults | more))
 
@@ -364,23 +433,36 @@ def _shared_arguments(batch_size, rows, *common, **options):
     """
     processes = launched_processes()
     if batch_size % processes:
-        raise ValueError(f"batches of {batch_size} cannot be divided among {processes} processes; start a number of them that divides {batch_size}")
+        raise ValueError(
+            f"batches of {batch_size} cannot be divided among {processes} processes; start a number of them that divides {batch_size}"
+        )
     if processes > 1:
-        options |= dict(accelerator_config={"split_batches": True, "dispatch_batches": True},
-                        dataloader_drop_last=rows % batch_size % processes > 0)
+        options |= dict(
+            accelerator_config={"split_batches": True, "dispatch_batches": True},
+            dataloader_drop_last=rows % batch_size % processes > 0,
+        )
     arguments = _arguments(*common, per_device_train_batch_size=batch_size, **options)
-    arguments._n_gpu = min(arguments.n_gpu, 1)  # else a process that sees several GPUs makes batches that many times larger
+    arguments._n_gpu = min(
+        arguments.n_gpu, 1
+    )  # else a process that sees several GPUs makes batches that many times larger
     return arguments
 
 
 def _train(trainer, output_dir):
     trainer.remove_callback(PrinterCallback)
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
-    needed = ["model.safetensors", "optimizer.pt", "scheduler.pt", *([STATE_FILE] if any(not c.fixed for c in pruning) else [])]
+    needed = [
+        "model.safetensors",
+        "optimizer.pt",
+        "scheduler.pt",
+        *([STATE_FILE] if any(not c.fixed for c in pruning) else []),
+    ]
     last = _last_checkpoint(output_dir, needed)
     if last and _restored(trainer, pruning, Path(last)):
         return trainer
-    if trainer.args.process_index:  # else all processes that train together would drop out the same units
+    if (
+        trainer.args.process_index
+    ):  # else all processes that train together would drop out the same units
         torch.manual_seed(trainer.args.seed + trainer.args.process_index)
     try:
         with warnings_off(), quiet():
@@ -407,14 +489,21 @@ def _restored(trainer, pruning, folder):
 
 def _last_checkpoint(output_dir, needed):
     """The last checkpoint in a folder that was saved to its end and not begun to be deleted, or None."""
-    for folder in sorted(Path(output_dir).glob("checkpoint-*"), key=lambda f: int(f.name.rpartition("-")[2]), reverse=True):
+    for folder in sorted(
+        Path(output_dir).glob("checkpoint-*"),
+        key=lambda f: int(f.name.rpartition("-")[2]),
+        reverse=True,
+    ):
         try:
             json.loads((folder / "trainer_state.json").read_text())  # the Trainer writes it last
             if all((folder / name).is_file() for name in needed):
                 return str(folder)
         except (OSError, ValueError):
             pass
-        warnings.warn(f"{folder} was not saved to its end, or without pruning; not resuming from it", stacklevel=4)
+        warnings.warn(
+            f"{folder} was not saved to its end, or without pruning; not resuming from it",
+            stacklevel=4,
+        )
     return None
 
 
@@ -426,8 +515,24 @@ def warnings_off():
         yield
 
 
-def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, output_dir, seed=0, warmup_steps=10,
-              mlm_probability=0.15, pruning=None, progress=False, checkpoint_every=None, callbacks=(), **options):
+def train_mlm(
+    model,
+    tokenizer,
+    text,
+    *,
+    steps,
+    batch_size,
+    learning_rate,
+    output_dir,
+    seed=0,
+    warmup_steps=10,
+    mlm_probability=0.15,
+    pruning=None,
+    progress=False,
+    checkpoint_every=None,
+    callbacks=(),
+    **options,
+):
     """Train a masked language model, with or without pruning; resumes from the last checkpoint in `output_dir`.
 
     Parameters
@@ -457,20 +562,51 @@ def train_mlm(model, tokenizer, text, *, steps, batch_size, learning_rate, outpu
     -------
     transformers.Trainer
     """
-    rows = 0 if isinstance(text, IterableDataset) else len(text)  # a stream is repeated, so its last batch is whole
-    arguments = _shared_arguments(batch_size, rows, output_dir, seed, progress, checkpoint_every, max_steps=steps,
-                                  learning_rate=learning_rate, warmup_steps=warmup_steps, **options)
+    rows = (
+        0 if isinstance(text, IterableDataset) else len(text)
+    )  # a stream is repeated, so its last batch is whole
+    arguments = _shared_arguments(
+        batch_size,
+        rows,
+        output_dir,
+        seed,
+        progress,
+        checkpoint_every,
+        max_steps=steps,
+        learning_rate=learning_rate,
+        warmup_steps=warmup_steps,
+        **options,
+    )
     set_seed(seed)
     if isinstance(text, IterableDataset):  # the Trainer shuffles only what it can index
         text = text.shuffle(seed=seed, buffer_size=10_000).repeat(None)
     collator = RepeatableMasking(tokenizer, mlm_probability=mlm_probability, seed=seed)
-    trainer = MLMTrainer(model, arguments, data_collator=collator, train_dataset=text,
-                         callbacks=[*([pruning] if pruning else []), *callbacks])
+    trainer = MLMTrainer(
+        model,
+        arguments,
+        data_collator=collator,
+        train_dataset=text,
+        callbacks=[*([pruning] if pruning else []), *callbacks],
+    )
     return _train(trainer, output_dir)
 
 
-def fine_tune(model, tokenizer, data, *, epochs, batch_size, learning_rate, output_dir, seed=0, pruning=None,
-              progress=False, checkpoint_every=None, callbacks=(), **options):
+def fine_tune(
+    model,
+    tokenizer,
+    data,
+    *,
+    epochs,
+    batch_size,
+    learning_rate,
+    output_dir,
+    seed=0,
+    pruning=None,
+    progress=False,
+    checkpoint_every=None,
+    callbacks=(),
+    **options,
+):
     """Fine-tune a classifier on a task, with or without pruning.
 
     Parameters
@@ -488,11 +624,27 @@ def fine_tune(model, tokenizer, data, *, epochs, batch_size, learning_rate, outp
     transformers.Trainer
     """
     steps = int(np.ceil(len(data) / batch_size) * epochs)
-    arguments = _shared_arguments(batch_size, len(data), output_dir, seed, progress, checkpoint_every, num_train_epochs=epochs,
-                                  learning_rate=learning_rate, per_device_eval_batch_size=128, warmup_steps=steps // 10, **options)
+    arguments = _shared_arguments(
+        batch_size,
+        len(data),
+        output_dir,
+        seed,
+        progress,
+        checkpoint_every,
+        num_train_epochs=epochs,
+        learning_rate=learning_rate,
+        per_device_eval_batch_size=128,
+        warmup_steps=steps // 10,
+        **options,
+    )
     set_seed(seed)
-    trainer = Trainer(model, arguments, data_collator=DataCollatorWithPadding(tokenizer), train_dataset=data,
-                      callbacks=[*([pruning] if pruning else []), *callbacks])
+    trainer = Trainer(
+        model,
+        arguments,
+        data_collator=DataCollatorWithPadding(tokenizer),
+        train_dataset=data,
+        callbacks=[*([pruning] if pruning else []), *callbacks],
+    )
     return _train(trainer, output_dir)
 
 
@@ -510,11 +662,15 @@ def predict(model, tokenizer, data, batch_size=128):
     model.eval()
     collate = DataCollatorWithPadding(tokenizer)
     keep = set(tokenizer.model_input_names) | {"labels"}
-    order = np.argsort([len(ids) for ids in data["input_ids"]], kind="stable")  # like lengths together: little padding
+    order = np.argsort(
+        [len(ids) for ids in data["input_ids"]], kind="stable"
+    )  # like lengths together: little padding
     logits, labels = [], []
     for start in range(0, len(data), batch_size):
         columns = data[order[start : start + batch_size]]
-        rows = [{k: columns[k][i] for k in columns if k in keep} for i in range(len(columns["labels"]))]
+        rows = [
+            {k: columns[k][i] for k in columns if k in keep} for i in range(len(columns["labels"]))
+        ]
         batch = collate(rows).to(model.device)
         labels.append(batch.pop("labels").cpu())
         logits.append(model(**batch).logits.float().cpu())
@@ -539,7 +695,9 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
         torch.manual_seed(seed)
         for start in range(0, len(text), batch_size):
             columns = text[start : start + batch_size]
-            batch = collate([{k: columns[k][i] for k in columns} for i in range(len(columns["input_ids"]))]).to(model.device)
+            batch = collate(
+                [{k: columns[k][i] for k in columns} for i in range(len(columns["input_ids"]))]
+            ).to(model.device)
             labels = batch.pop("labels")
             masked = labels != -100
             logits = masked_logits(model, batch, masked)
@@ -562,10 +720,20 @@ def top_words(model, tokenizer, sentence, count=5):
     ValueError
         If the sentence has no [MASK].
     """
-    batch = tokenizer(sentence, return_tensors="pt", truncation=True, max_length=model.config.max_position_embeddings)
+    batch = tokenizer(
+        sentence,
+        return_tensors="pt",
+        truncation=True,
+        max_length=model.config.max_position_embeddings,
+    )
     where = (batch["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
     if not len(where):
-        raise ValueError(f"the sentence {sentence!r} holds no {tokenizer.mask_token}; write it where a word should be guessed")
+        raise ValueError(
+            f"the sentence {sentence!r} holds no {tokenizer.mask_token}; write it where a word should be guessed"
+        )
     probabilities = model.eval()(**batch).logits[0, where[0]].softmax(-1)
     best = probabilities.topk(count)
-    return [(tokenizer.convert_ids_to_tokens(int(i)), float(p)) for p, i in zip(best.values, best.indices)]
+    return [
+        (tokenizer.convert_ids_to_tokens(int(i)), float(p))
+        for p, i in zip(best.values, best.indices)
+    ]

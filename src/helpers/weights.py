@@ -30,11 +30,19 @@ def sort_order_movement(before, after):
     first, second = prunable_parameters(before), prunable_parameters(after)
     rows = []
     for name in first.keys() & second.keys():
-        ranks = [stats.rankdata(w.detach().abs().cpu().numpy().ravel(), method="ordinal") for w in (first[name], second[name])]
+        ranks = [
+            stats.rankdata(w.detach().abs().cpu().numpy().ravel(), method="ordinal")
+            for w in (first[name], second[name])
+        ]
         moved = np.abs(ranks[0] - ranks[1]) / len(ranks[0])
-        rows.append((name, moved.mean(), moved.std(), moved[ranks[0] > 0.9 * len(moved)].mean(), len(moved)))
+        rows.append(
+            (name, moved.mean(), moved.std(), moved[ranks[0] > 0.9 * len(moved)].mean(), len(moved))
+        )
     order = {name: i for i, name in enumerate(first)}
-    table = pd.DataFrame(sorted(rows, key=lambda row: order[row[0]]), columns=["matrix", "mean", "std", "largest", "entries"])
+    table = pd.DataFrame(
+        sorted(rows, key=lambda row: order[row[0]]),
+        columns=["matrix", "mean", "std", "largest", "entries"],
+    )
     return table
 
 
@@ -74,7 +82,9 @@ def head_blocks(model, matrices):
         if "attention" not in parts or "bottleneck" in parts:
             continue
         layer = next(int(part) for part in parts if part.isdigit())
-        for head, block in enumerate(matrix.chunk(heads, dim=1 if parts[-2] in ("dense", "out_lin") else 0)):
+        for head, block in enumerate(
+            matrix.chunk(heads, dim=1 if parts[-2] in ("dense", "out_lin") else 0)
+        ):
             yield layer, head, name, block
 
 
@@ -92,4 +102,7 @@ def head_sparsity(model, masks):
     for layer, head, _, block in head_blocks(model, masks):
         pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())
         total[layer, head] = total.get((layer, head), 0) + block.numel()
-    return pd.DataFrame([(*key, pruned[key] / total[key]) for key in sorted(total)], columns=["layer", "head", "sparsity"])
+    return pd.DataFrame(
+        [(*key, pruned[key] / total[key]) for key in sorted(total)],
+        columns=["layer", "head", "sparsity"],
+    )

@@ -16,7 +16,11 @@ def places(values):
 
 
 def with_epochs(run, epochs, **changes):
-    return dataclasses.replace(run, condition="prune_pretrain", profile=run.profile.replace(**changes, fine_tuning={"epochs": epochs}))
+    return dataclasses.replace(
+        run,
+        condition="prune_pretrain",
+        profile=run.profile.replace(**changes, fine_tuning={"epochs": epochs}),
+    )
 
 
 def in_all(run):
@@ -29,18 +33,28 @@ WRONG = {
         "percent": lambda a, b: 100 * sum(int((a[n] != b[n]).sum()) for n in a) / entries(a),
         "agree": lambda a, b: sum(int((a[n] == b[n]).sum()) for n in a) / entries(a),
         "one direction": lambda a, b: sum(int((a[n] & ~b[n]).sum()) for n in a) / entries(a),
-        "a small matrix must not": lambda a, b: np.mean([float((a[n] != b[n]).float().mean()) for n in a]),
-        "pruned entries": lambda a, b: sum(int((a[n] != b[n]).sum()) for n in a) / sum(int((~a[n]).sum()) for n in a),
-        "how many are kept": lambda a, b: abs(sum(int(a[n].sum()) - int(b[n].sum()) for n in a)) / entries(a),
+        "a small matrix must not": lambda a, b: np.mean(
+            [float((a[n] != b[n]).float().mean()) for n in a]
+        ),
+        "pruned entries": lambda a, b: (
+            sum(int((a[n] != b[n]).sum()) for n in a) / sum(int((~a[n]).sum()) for n in a)
+        ),
+        "how many are kept": lambda a, b: (
+            abs(sum(int(a[n].sum()) - int(b[n].sum()) for n in a)) / entries(a)
+        ),
         "it should be": lambda a, b: int((a["small"] != b["small"]).sum()) / entries(a),
     },
     "rank_movement": {
-        "of the matrix's shape": lambda a, b: np.abs(places(abs(a)) - places(abs(b))).mean() / a.size,
+        "of the matrix's shape": lambda a, b: (
+            np.abs(places(abs(a)) - places(abs(b))).mean() / a.size
+        ),
         "up or down": lambda a, b: (places(abs(b)) - places(abs(a))) / a.size,
         "Divide by the number": lambda a, b: np.abs(places(abs(b)) - places(abs(a))),
         "percent": lambda a, b: 100 * np.abs(places(abs(b)) - places(abs(a))) / a.size,
         "signed values": lambda a, b: np.abs(places(b) - places(a)) / a.size,
-        "results of `argsort`": lambda a, b: np.abs(abs(b).ravel().argsort() - abs(a).ravel().argsort()).reshape(a.shape) / a.size,
+        "results of `argsort`": lambda a, b: (
+            np.abs(abs(b).ravel().argsort() - abs(a).ravel().argsort()).reshape(a.shape) / a.size
+        ),
         "not places": lambda a, b: np.abs(abs(b) - abs(a)),
         "by fractions": lambda a, b: np.zeros(a.shape),
         "30 × 20": lambda a, b: np.abs(places(abs(b)) - places(abs(a))) / 10,
@@ -50,17 +64,33 @@ WRONG = {
         "stays at": lambda step, epoch: 1 / (step // epoch + 1),
         "counts from 0": lambda step, epoch: (1 - step % epoch / epoch) / (step // epoch + 2),
         "once and for all": lambda step, epoch: max(0, 1 - step / epoch),
-        "At the start of epoch 3": lambda step, epoch: (1 - step % epoch / epoch) / 2 ** (step // epoch),
-        "In the last step of epoch 1": lambda step, epoch: 1 - step / (epoch - 1) if step < epoch else 0.5,
-        "Half-way": lambda step, epoch: 1 - step / epoch if step < epoch else 1 / (step // epoch + 1),
+        "At the start of epoch 3": lambda step, epoch: (
+            (1 - step % epoch / epoch) / 2 ** (step // epoch)
+        ),
+        "In the last step of epoch 1": lambda step, epoch: (
+            1 - step / (epoch - 1) if step < epoch else 0.5
+        ),
+        "Half-way": lambda step, epoch: (
+            1 - step / epoch if step < epoch else 1 / (step // epoch + 1)
+        ),
     },
     "same_epochs": {
         "an `runs.Run`": lambda run: in_all(run),
-        "to be made comparable": lambda run: dataclasses.replace(run, profile=run.profile.replace(fine_tuning={"epochs": in_all(run)})),
-        "the seed 0 instead of 3": lambda run: runs.Run("prune_pretrain", run.task, run.sparsity, profile=with_epochs(run, in_all(run)).profile),
+        "to be made comparable": lambda run: dataclasses.replace(
+            run, profile=run.profile.replace(fine_tuning={"epochs": in_all(run)})
+        ),
+        "the seed 0 instead of 3": lambda run: runs.Run(
+            "prune_pretrain", run.task, run.sparsity, profile=with_epochs(run, in_all(run)).profile
+        ),
         "as before": lambda run: dataclasses.replace(run, condition="prune_pretrain"),
-        "together": lambda run: with_epochs(run, run.profile.epochs_for("prune_downstream", run.sparsity)[1]) if run.profile.name == "paper" else with_epochs(run, in_all(run)),
-        "ask `epochs_for`": lambda run: with_epochs(run, sum(run.profile.before_after_epochs[0][1])),
+        "together": lambda run: (
+            with_epochs(run, run.profile.epochs_for("prune_downstream", run.sparsity)[1])
+            if run.profile.name == "paper"
+            else with_epochs(run, in_all(run))
+        ),
+        "ask `epochs_for`": lambda run: with_epochs(
+            run, sum(run.profile.before_after_epochs[0][1])
+        ),
         "it should have 10": lambda run: with_epochs(run, 2 * run.profile.epochs),
         "other values": lambda run: with_epochs(run, in_all(run), batch=64),
     },

@@ -6,7 +6,11 @@ from scipy import stats
 
 def around(half):
     """The interval that reaches this far from the mean, from the values and their number."""
-    return lambda values: (np.mean(values), np.mean(values) - half(values, len(values)), np.mean(values) + half(values, len(values)))
+    return lambda values: (
+        np.mean(values),
+        np.mean(values) - half(values, len(values)),
+        np.mean(values) + half(values, len(values)),
+    )
 
 
 def deviation(values):
@@ -24,15 +28,25 @@ WRONG = {
         "tossing a coin": lambda train, labels: 1 / len(set(train)),
         "share of label 1": lambda train, labels: np.mean(np.array(labels) == 1),
         "number of sentences": lambda train, labels: labels.count(np.bincount(train).argmax()),
-        "percent": lambda train, labels: 100 * np.mean(np.array(labels) == np.bincount(train).argmax()),
+        "percent": lambda train, labels: (
+            100 * np.mean(np.array(labels) == np.bincount(train).argmax())
+        ),
         "always answering 2": lambda train, labels: 0.9,
     },
     "t_interval": {
         "1.96 is for": around(lambda values, n: 1.96 * stats.sem(values)),
-        "single runs scatter": around(lambda values, n: stats.t.ppf(0.975, n - 1) * deviation(values)),
-        "divide the squares by n": around(lambda values, n: stats.t.ppf(0.975, n - 1) * np.std(values) / np.sqrt(n)),
-        "degrees of freedom are": around(lambda values, n: stats.t.ppf(0.975, n) * stats.sem(values)),
-        "leaves 5% out on each side": around(lambda values, n: stats.t.ppf(0.95, n - 1) * stats.sem(values)),
+        "single runs scatter": around(
+            lambda values, n: stats.t.ppf(0.975, n - 1) * deviation(values)
+        ),
+        "divide the squares by n": around(
+            lambda values, n: stats.t.ppf(0.975, n - 1) * np.std(values) / np.sqrt(n)
+        ),
+        "degrees of freedom are": around(
+            lambda values, n: stats.t.ppf(0.975, n) * stats.sem(values)
+        ),
+        "leaves 5% out on each side": around(
+            lambda values, n: stats.t.ppf(0.95, n - 1) * stats.sem(values)
+        ),
         "two of three": around(lambda values, n: stats.sem(values)),
         "describes the runs": around(lambda values, n: deviation(values)),
         "Two shortcuts": around(lambda values, n: 1.96 * np.std(values) / np.sqrt(n)),
@@ -51,13 +65,21 @@ WRONG = {
         "their means are": lambda accuracy: accuracy.dropna().median(axis=1),
     },
     "free_up_to": {
-        "holds again": lambda table, margin: table.index[(table.low <= 0) & (table.loss <= margin)].max(),
+        "holds again": lambda table, margin: table.index[
+            (table.low <= 0) & (table.loss <= margin)
+        ].max(),
         "Both must hold": lambda table, margin: held(table.low <= 0).max(),
-        "first at which the rule fails": lambda table, margin: table.index[(table.low > 0) | (table.loss > margin)].min(),
-        "exactly the margin": lambda table, margin: held((table.low <= 0) & (table.loss < margin)).max(),
+        "first at which the rule fails": lambda table, margin: table.index[
+            (table.low > 0) | (table.loss > margin)
+        ].min(),
+        "exactly the margin": lambda table, margin: held(
+            (table.low <= 0) & (table.loss < margin)
+        ).max(),
         "stricter rule": lambda table, margin: max(held(table.high <= margin), default=0.0),
         "so it is certain": lambda table, margin: max(held(table.loss <= margin), default=0.0),
-        "nothing is free": lambda table, margin: held((table.low <= 0) & (table.loss <= margin)).max(),
+        "nothing is free": lambda table, margin: held(
+            (table.low <= 0) & (table.loss <= margin)
+        ).max(),
         "and a margin of 1": lambda table, margin: 20,
     },
 }

@@ -1,6 +1,7 @@
 """Typical wrong answers in notebook 03, by what the check says of them."""
 
 import torch
+
 from helpers.lesson.exercises.inside_bert import is_prunable
 
 
@@ -9,10 +10,21 @@ def but(name, *parts):
     return is_prunable(name) and not any(part in name for part in parts)
 
 
-def weights(config, layers=None, attention=4, feed_forward=2, pooler=1, embeddings=1, biases=0, wide=None):
-    layers, hidden, wide = config.num_hidden_layers, config.hidden_size, wide or config.intermediate_size
-    return (layers * (attention * hidden**2 + feed_forward * hidden * wide + biases * (5 * hidden + wide)) + pooler * hidden**2
-            + embeddings * config.vocab_size * hidden + biases * hidden)
+def weights(
+    config, layers=None, attention=4, feed_forward=2, pooler=1, embeddings=1, biases=0, wide=None
+):
+    layers, hidden, wide = (
+        config.num_hidden_layers,
+        config.hidden_size,
+        wide or config.intermediate_size,
+    )
+    return (
+        layers
+        * (attention * hidden**2 + feed_forward * hidden * wide + biases * (5 * hidden + wide))
+        + pooler * hidden**2
+        + embeddings * config.vocab_size * hidden
+        + biases * hidden
+    )
 
 
 def matrices(config):
@@ -20,23 +32,35 @@ def matrices(config):
 
 
 def shares(query, key, value, output, heads, inside=0, outside=1, with_output=True):
-    blocks = [mask.chunk(heads, dim=inside) for mask in (query, key, value)] + [output.chunk(heads, dim=outside)] * with_output
-    return [1 - torch.stack([block.float().mean() for block in head]).mean() for head in zip(*blocks)]
+    blocks = [mask.chunk(heads, dim=inside) for mask in (query, key, value)] + [
+        output.chunk(heads, dim=outside)
+    ] * with_output
+    return [
+        1 - torch.stack([block.float().mean() for block in head]).mean() for head in zip(*blocks)
+    ]
 
 
 WRONG = {
     "is_prunable": {
-        "Biases are not": lambda name: is_prunable(name.replace(".bias", ".weight")) and "LayerNorm" not in name,
+        "Biases are not": lambda name: (
+            is_prunable(name.replace(".bias", ".weight")) and "LayerNorm" not in name
+        ),
         "of LayerNorm are not": lambda name: name.endswith("weight"),
-        "Position embeddings": lambda name: is_prunable(name) or "position" in name or "token_type" in name,
+        "Position embeddings": lambda name: (
+            is_prunable(name) or "position" in name or "token_type" in name
+        ),
         "Type embeddings": lambda name: is_prunable(name) or "token_type" in name,
         "MLM head's own layer": lambda name: is_prunable(name) or "transform.dense.weight" in name,
-        "next-sentence head": lambda name: is_prunable(name) or name == "cls.seq_relationship.weight",
+        "next-sentence head": lambda name: (
+            is_prunable(name) or name == "cls.seq_relationship.weight"
+        ),
         "no name at all": lambda name: False,
         "under another name": lambda name: but(name, "decoder"),
         "word embeddings are pruned, too": lambda name: but(name, "embeddings", "decoder"),
         "pooler is pruned, too": lambda name: but(name, "pooler"),
-        "for 2 of them, such as bert.encoder.layer.0.intermediate": lambda name: but(name, "intermediate"),
+        "for 2 of them, such as bert.encoder.layer.0.intermediate": lambda name: but(
+            name, "intermediate"
+        ),
     },
     "count_prunable": {
         "Return a pair": lambda c: weights(c),
@@ -59,7 +83,10 @@ WRONG = {
         "you take rows": lambda *masks: shares(*masks, outside=0),
         "you take columns": lambda *masks: shares(*masks, inside=1),
         "exchanged": lambda *masks: shares(*masks, inside=1, outside=0),
-        "every 3rd row": lambda q, k, v, o, heads: [1 - torch.stack([m[h::heads].float().mean() for m in (q, k, v, o.T)]).mean() for h in range(heads)],
+        "every 3rd row": lambda q, k, v, o, heads: [
+            1 - torch.stack([m[h::heads].float().mean() for m in (q, k, v, o.T)]).mean()
+            for h in range(heads)
+        ],
         "it should be": lambda q, k, v, o, heads: [1 - q.float().mean()] * heads,
     },
 }

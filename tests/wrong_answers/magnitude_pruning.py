@@ -16,31 +16,45 @@ def half(scores, sparsity):
 
 
 def below_the_mean_threshold(weights, sparsity):
-    thresholds = [w.abs().flatten().kthvalue(round(w.numel() * sparsity)).values for w in weights.values()]
+    thresholds = [
+        w.abs().flatten().kthvalue(round(w.numel() * sparsity)).values for w in weights.values()
+    ]
     return {name: w.abs() > torch.stack(thresholds).mean() for name, w in weights.items()}
 
 
 def by_signed_values(weights, sparsity):
     together = torch.cat([w.flatten() for w in weights.values()])
-    return {name: w > together.kthvalue(round(len(together) * sparsity)).values for name, w in weights.items()}
+    return {
+        name: w > together.kthvalue(round(len(together) * sparsity)).values
+        for name, w in weights.items()
+    }
 
 
 def at_or_above_the_threshold(weights, sparsity):
     together = torch.cat([w.abs().flatten() for w in weights.values()])
-    return {name: w.abs() >= together.kthvalue(round(len(together) * sparsity)).values for name, w in weights.items()}
+    return {
+        name: w.abs() >= together.kthvalue(round(len(together) * sparsity)).values
+        for name, w in weights.items()
+    }
 
 
 def relative_to_the_largest(weights, sparsity):
-    return pruning.masks_for({name: w / w.abs().max() for name, w in weights.items()}, sparsity, "global")
+    return pruning.masks_for(
+        {name: w / w.abs().max() for name, w in weights.items()}, sparsity, "global"
+    )
 
 
 WRONG = {
     "magnitude_mask": {
         "the weight's shape": lambda w, s: by_rank(w.abs(), 3, (6,)),
-        "return a bool tensor": lambda w, s: by_rank(w.abs(), round(w.numel() * s), w.shape).float(),
+        "return a bool tensor": lambda w, s: by_rank(
+            w.abs(), round(w.numel() * s), w.shape
+        ).float(),
         "wrong way round": lambda w, s: ~by_rank(w.abs(), round(w.numel() * s), w.shape),
         "signed": lambda w, s: by_rank(w, round(w.numel() * s), w.shape),
-        "> or >=": lambda w, s: w.abs() >= w.abs().flatten().sort().values[round(w.numel() * s) - 1],
+        "> or >=": lambda w, s: (
+            w.abs() >= w.abs().flatten().sort().values[round(w.numel() * s) - 1]
+        ),
         "prunes 3 entries": lambda w, s: by_rank(w.abs(), 3, w.shape),
     },
     "kept_norm": {
@@ -58,17 +72,27 @@ WRONG = {
         "by magnitude alone": lambda w, x, s: half(w.abs(), s),
         "scores are signed": lambda w, x, s: half(w * x.norm(dim=0), s),
         "cancel": lambda w, x, s: half((w * x.mean(dim=0)).abs(), s),
-        "half of each row": lambda w, x, s: torch.stack([half((row * x.norm(dim=0)).abs(), s) for row in w]),
+        "half of each row": lambda w, x, s: torch.stack(
+            [half((row * x.norm(dim=0)).abs(), s) for row in w]
+        ),
         "RuntimeError": lambda w, x, s: half((w * x.norm(dim=1)).abs(), s),
         "root of the sum of squares": lambda w, x, s: half((w * x.abs().mean(dim=0)).abs(), s),
-        "entries are pruned, 24 should be": lambda w, x, s: (w * x.norm(dim=0)).abs() > (w * x.norm(dim=0)).abs().mean(),
+        "entries are pruned, 24 should be": lambda w, x, s: (
+            (w * x.norm(dim=0)).abs() > (w * x.norm(dim=0)).abs().mean()
+        ),
     },
     "global_masks": {
-        "a mask for each": lambda ws, s: torch.cat([half(w.abs(), s).flatten() for w in ws.values()]),
-        "its weight's shape": lambda ws, s: {name: mask.flatten() for name, mask in pruning.masks_for(ws, s, "global").items()},
+        "a mask for each": lambda ws, s: torch.cat(
+            [half(w.abs(), s).flatten() for w in ws.values()]
+        ),
+        "its weight's shape": lambda ws, s: {
+            name: mask.flatten() for name, mask in pruning.masks_for(ws, s, "global").items()
+        },
         "one threshold for each": lambda ws, s: {name: half(w.abs(), s) for name, w in ws.items()},
         "average the matrices' thresholds": below_the_mean_threshold,
-        "wrong way round": lambda ws, s: {name: ~mask for name, mask in pruning.masks_for(ws, s, "global").items()},
+        "wrong way round": lambda ws, s: {
+            name: ~mask for name, mask in pruning.masks_for(ws, s, "global").items()
+        },
         "signed values": by_signed_values,
         "5 of all 12": at_or_above_the_threshold,
         "not where": relative_to_the_largest,

@@ -14,7 +14,10 @@ def originals(inputs, labels):
 
 def nats(logits, labels):
     """Of each chosen word, by sentence."""
-    return [cross_entropy(row[label != -100], label[label != -100], reduction="none") for row, label in zip(logits, labels)]
+    return [
+        cross_entropy(row[label != -100], label[label != -100], reduction="none")
+        for row, label in zip(logits, labels)
+    ]
 
 
 def share(tensors):
@@ -34,23 +37,44 @@ WRONG = {
         "each has probability 1/n": lambda loss: 100 * loss,
     },
     "masked_loss": {
-        "number of all positions": lambda logits, inputs, labels: sum(x.sum() for x in nats(logits, labels)) / labels.numel(),
-        "every position": lambda logits, inputs, labels: cross_entropy(logits.flatten(0, 1), originals(inputs, labels).flatten()),
-        "special tokens out": lambda logits, inputs, labels: cross_entropy(logits[:, 1:-1].flatten(0, 1), originals(inputs, labels)[:, 1:-1].flatten()),
-        "[MASK] itself": lambda logits, inputs, labels: cross_entropy(logits[labels != -100], inputs[labels != -100]),
-        "positions that read [MASK]": lambda logits, inputs, labels: cross_entropy(logits[inputs == 4], labels[inputs == 4]),
+        "number of all positions": lambda logits, inputs, labels: (
+            sum(x.sum() for x in nats(logits, labels)) / labels.numel()
+        ),
+        "every position": lambda logits, inputs, labels: cross_entropy(
+            logits.flatten(0, 1), originals(inputs, labels).flatten()
+        ),
+        "special tokens out": lambda logits, inputs, labels: cross_entropy(
+            logits[:, 1:-1].flatten(0, 1), originals(inputs, labels)[:, 1:-1].flatten()
+        ),
+        "[MASK] itself": lambda logits, inputs, labels: cross_entropy(
+            logits[labels != -100], inputs[labels != -100]
+        ),
+        "positions that read [MASK]": lambda logits, inputs, labels: cross_entropy(
+            logits[inputs == 4], labels[inputs == 4]
+        ),
         "not changed": lambda logits, inputs, labels: cross_entropy(
-            *(x[(labels != -100) & (inputs != labels)] for x in (logits, labels))),
-        "each sentence's mean": lambda logits, inputs, labels: sum(x.mean() for x in nats(logits, labels)) / len(labels),
+            *(x[(labels != -100) & (inputs != labels)] for x in (logits, labels))
+        ),
+        "each sentence's mean": lambda logits, inputs, labels: (
+            sum(x.mean() for x in nats(logits, labels)) / len(labels)
+        ),
         "is the sum": lambda logits, inputs, labels: sum(x.sum() for x in nats(logits, labels)),
-        "in bits": lambda logits, inputs, labels: cross_entropy(logits.flatten(0, 1), labels.flatten()) / math.log(2),
-        "sign is wrong": lambda logits, inputs, labels: -cross_entropy(logits.flatten(0, 1), labels.flatten()),
+        "in bits": lambda logits, inputs, labels: (
+            cross_entropy(logits.flatten(0, 1), labels.flatten()) / math.log(2)
+        ),
+        "sign is wrong": lambda logits, inputs, labels: (
+            -cross_entropy(logits.flatten(0, 1), labels.flatten())
+        ),
         "two sentences": lambda logits, inputs, labels: 1 - logits.softmax(-1).max(),
     },
     "share_of_zeros": {
         "twice": lambda model: share(model.state_dict().values()),
-        "are one tensor": lambda model: share(p for name, p in model.named_parameters() if "word_embeddings" not in name),
-        "tensors' shares": lambda model: sum(share([p]) for p in model.parameters()) / len(list(model.parameters())),
+        "are one tensor": lambda model: share(
+            p for name, p in model.named_parameters() if "word_embeddings" not in name
+        ),
+        "tensors' shares": lambda model: (
+            sum(share([p]) for p in model.parameters()) / len(list(model.parameters()))
+        ),
         "matrices only": lambda model: share(p for p in model.parameters() if p.dim() == 2),
         "MLM head out": lambda model: share(model.bert.parameters()),
         "not 0": lambda model: 1 - share(model.parameters()),
@@ -60,7 +84,9 @@ WRONG = {
         "On a small BERT": lambda model: 0.5,
     },
     "first_certain_rise": {
-        "lower than dense": lambda dense, pruned: min(s for s, values in pruned.iterrows() if analysis.interval(values)[1] > 0),
+        "lower than dense": lambda dense, pruned: min(
+            s for s, values in pruned.iterrows() if analysis.interval(values)[1] > 0
+        ),
         "only its upper end": lambda dense, pruned: min(rises(dense, pruned, 2), default=None),
         "could be nothing": lambda dense, pruned: min(rises(dense, pruned, 0), default=None),
         "seed by seed": lambda dense, pruned: min(rises(dense.mean(), pruned, 1), default=None),

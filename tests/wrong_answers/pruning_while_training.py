@@ -1,12 +1,26 @@
 """Typical wrong answers in notebook 02, by what the check says of them."""
 
 import torch
-from helpers.pruning import cubic_sparsity
 
 from helpers import pruning
+from helpers.pruning import cubic_sparsity
 
 
-def step(net, loss_of, optimizer, dense, masks, *, see=True, gradient=True, restore=True, clean=True, zeroed=False, stepped=True, kept=False):
+def step(
+    net,
+    loss_of,
+    optimizer,
+    dense,
+    masks,
+    *,
+    see=True,
+    gradient=True,
+    restore=True,
+    clean=True,
+    zeroed=False,
+    stepped=True,
+    kept=False,
+):
     """A masked step with one of its parts left out."""
     weight = net.weight
     weight.data = dense["weight"] * masks["weight"] if see else dense["weight"].clone()
@@ -29,7 +43,10 @@ def step(net, loss_of, optimizer, dense, masks, *, see=True, gradient=True, rest
 def ramp(step, dense, masks, end, final, frequency, *, due=None, source=None, sparsity=None):
     """Gradual masks with one of their parts another one."""
     if due(step) if due else step % frequency == 0 or step == end:
-        return pruning.masks_for(source or dense, sparsity if sparsity else cubic_sparsity(step, begin=0, end=end, final=final))
+        return pruning.masks_for(
+            source or dense,
+            sparsity if sparsity else cubic_sparsity(step, begin=0, end=end, final=final),
+        )
     return masks
 
 
@@ -62,19 +79,33 @@ WRONG = {
         "you return None": lambda t, dense, masks, *plan: ramp(t, dense, None, *plan),
         "the final 80% are already": lambda *given: ramp(*given, sparsity=given[4]),
         "not once": lambda *given: ramp(*given, due=lambda t: t == 0),
-        "not from mask × weight": lambda *given: ramp(*given, source={"weight": given[1]["weight"] * given[2]["weight"]}),
+        "not from mask × weight": lambda *given: ramp(
+            *given, source={"weight": given[1]["weight"] * given[2]["weight"]}
+        ),
         "until step 30": lambda *given: ramp(*given, due=lambda t: True),
         "no multiple of 10": lambda *given: ramp(*given, due=lambda t: t % 10 == 0),
-        "no longer computed": lambda *given: ramp(*given, due=lambda t: t <= given[3] and (t % 10 == 0 or t == given[3])),
+        "no longer computed": lambda *given: ramp(
+            *given, due=lambda t: t <= given[3] and (t % 10 == 0 or t == given[3])
+        ),
         "3 of 10 weights": lambda *given: ramp(*given, sparsity=0.3),
     },
     "nested_random_masks": {
-        "dict with a mask for each": lambda weights, s, seed: [pruning.random_mask(w, s) for w in weights.values()],
-        "True stands for kept": lambda weights, s, seed: each(weights, lambda w, g=seeded(seed): ~pruning.random_mask(w, s, g)),
-        "sort random numbers": lambda weights, s, seed: each(weights, lambda w, g=seeded(seed): torch.rand(w.shape, generator=g) > s),
+        "dict with a mask for each": lambda weights, s, seed: [
+            pruning.random_mask(w, s) for w in weights.values()
+        ],
+        "True stands for kept": lambda weights, s, seed: each(
+            weights, lambda w, g=seeded(seed): ~pruning.random_mask(w, s, g)
+        ),
+        "sort random numbers": lambda weights, s, seed: each(
+            weights, lambda w, g=seeded(seed): torch.rand(w.shape, generator=g) > s
+        ),
         "Called twice": lambda weights, s, seed: each(weights, lambda w: pruning.random_mask(w, s)),
         "not on the weights' magnitudes": lambda weights, s, seed: pruning.masks_for(weights, s),
-        "before the loop": lambda weights, s, seed: each(weights, lambda w: pruning.random_mask(w, s, seeded(seed))),
-        "would come back": lambda weights, s, seed: each(weights, lambda w, g=seeded(1000 * seed + round(100 * s)): pruning.random_mask(w, s, g)),
+        "before the loop": lambda weights, s, seed: each(
+            weights, lambda w: pruning.random_mask(w, s, seeded(seed))
+        ),
+        "would come back": lambda weights, s, seed: each(
+            weights, lambda w, g=seeded(1000 * seed + round(100 * s)): pruning.random_mask(w, s, g)
+        ),
     },
 }

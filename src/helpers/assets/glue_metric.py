@@ -12,26 +12,41 @@ def zero_if_constant(correlation):
 
     A model that gives every example the same answer has learnt nothing, and NaN would drop it from every mean.
     """
-    return lambda references, predictions: 0.0 if np.ptp(references) == 0 or np.ptp(predictions) == 0 else correlation(references, predictions)
+    return lambda references, predictions: (
+        0.0
+        if np.ptp(references) == 0 or np.ptp(predictions) == 0
+        else correlation(references, predictions)
+    )
 
 
 METRICS = {
     "accuracy": accuracy_score,
     "f1": lambda references, predictions: f1_score(references, predictions, zero_division=0.0),
     "matthews_correlation": zero_if_constant(matthews_corrcoef),
-    "pearson": zero_if_constant(lambda references, predictions: pearsonr(references, predictions).statistic),
-    "spearmanr": zero_if_constant(lambda references, predictions: spearmanr(references, predictions).statistic),
+    "pearson": zero_if_constant(
+        lambda references, predictions: pearsonr(references, predictions).statistic
+    ),
+    "spearmanr": zero_if_constant(
+        lambda references, predictions: spearmanr(references, predictions).statistic
+    ),
 }
 # The paper's accuracy first, then what GLUE reports beside it; STS-B has scores and not labels, so no accuracy
-TASKS = {name: ("accuracy",) for name in ("sst2", "mnli", "mnli_mismatched", "qnli", "rte", "wnli")} | {
-    "cola": ("accuracy", "matthews_correlation"), "mrpc": ("accuracy", "f1"), "qqp": ("accuracy", "f1"), "stsb": ("pearson", "spearmanr"),
+TASKS = {
+    name: ("accuracy",) for name in ("sst2", "mnli", "mnli_mismatched", "qnli", "rte", "wnli")
+} | {
+    "cola": ("accuracy", "matthews_correlation"),
+    "mrpc": ("accuracy", "f1"),
+    "qqp": ("accuracy", "f1"),
+    "stsb": ("pearson", "spearmanr"),
 }
 
 
 class GlueMetric(evaluate.Metric):
     def _info(self):
         if self.config_name not in TASKS:
-            raise ValueError(f"unknown GLUE task {self.config_name!r}; choose from {', '.join(TASKS)}")
+            raise ValueError(
+                f"unknown GLUE task {self.config_name!r}; choose from {', '.join(TASKS)}"
+            )
         value = datasets.Value("float64" if self.config_name == "stsb" else "int64")
         return evaluate.MetricInfo(
             description="A GLUE task's metrics: accuracy, F1 of the positive class, Matthews, Pearson or Spearman correlation.",
@@ -41,4 +56,6 @@ class GlueMetric(evaluate.Metric):
         )
 
     def _compute(self, predictions, references):
-        return {name: float(METRICS[name](references, predictions)) for name in TASKS[self.config_name]}
+        return {
+            name: float(METRICS[name](references, predictions)) for name in TASKS[self.config_name]
+        }

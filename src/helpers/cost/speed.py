@@ -29,8 +29,14 @@ class SparseLinear(nn.Module):
     def __init__(self, linear):
         super().__init__()
         weight = (linear.weight.detach() + 0.0).to_sparse_csr()
-        ends, columns = weight.crow_indices().int(), weight.col_indices().int()  # half the index bytes of int64
-        self.weight, self.bias = torch.sparse_csr_tensor(ends, columns, weight.values(), weight.shape), linear.bias
+        ends, columns = (
+            weight.crow_indices().int(),
+            weight.col_indices().int(),
+        )  # half the index bytes of int64
+        self.weight, self.bias = (
+            torch.sparse_csr_tensor(ends, columns, weight.values(), weight.shape),
+            linear.bias,
+        )
 
     def forward(self, x):
         product = (self.weight @ x.flatten(0, -2).T).T.unflatten(0, x.shape[:-1])
@@ -51,7 +57,12 @@ def _replace(model, make):
 def _beta():
     """No notes of PyTorch on what is in beta or about to move: the docstrings here say it."""
     with warnings.catch_warnings():
-        for message in (".*Sparse CSR tensor support.*", ".*Sparse invariant checks.*", ".*quantize_per_tensor.*", ".*torch.ao.quantization.*"):
+        for message in (
+            ".*Sparse CSR tensor support.*",
+            ".*Sparse invariant checks.*",
+            ".*quantize_per_tensor.*",
+            ".*torch.ao.quantization.*",
+        ):
             warnings.filterwarnings("ignore", message=message)
         yield
 
@@ -78,7 +89,9 @@ def int8(model):
     two on the CPU that the shipped figures come from (engine ``torchao int8``).
     """
     with _beta():
-        return _runs(torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {nn.Linear}, torch.qint8))
+        return _runs(
+            torch.ao.quantization.quantize_dynamic(copy.deepcopy(model), {nn.Linear}, torch.qint8)
+        )
 
 
 def torchao_int8(model):
@@ -98,7 +111,11 @@ def openvino(model, sparse=True):
     with quiet():
         converted = ov.convert_model(encoder, example_input=torch.zeros(1, 8, dtype=torch.long))
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32"}
-    compiled = ov.Core().compile_model(converted, "CPU", options | ({"CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": 0.3} if sparse else {}))
+    compiled = ov.Core().compile_model(
+        converted,
+        "CPU",
+        options | ({"CPU_SPARSE_WEIGHTS_DECOMPRESSION_RATE": 0.3} if sparse else {}),
+    )
     return lambda ids: torch.from_numpy(compiled(ids.numpy())[0])
 
 
@@ -113,7 +130,9 @@ def two_of_four_mask(weight):
     if weight.shape[1] % 4:
         raise ValueError(f"2:4 needs a number of columns divisible by 4, got {weight.shape[1]}")
     groups = weight.detach().abs().view(-1, 4)
-    kept = torch.zeros_like(groups, dtype=torch.bool).scatter_(1, groups.topk(2, dim=1).indices, True)
+    kept = torch.zeros_like(groups, dtype=torch.bool).scatter_(
+        1, groups.topk(2, dim=1).indices, True
+    )
     return kept.view(weight.shape)
 
 
@@ -126,12 +145,16 @@ def two_of_four(model):
         Without an NVIDIA GPU of compute capability 8.0 or higher.
     """
     if not gpu_has_sparse_units():
-        raise RuntimeError("2:4 sparsity needs an NVIDIA GPU of compute capability 8.0 or higher, and a PyTorch built for it")
+        raise RuntimeError(
+            "2:4 sparsity needs an NVIDIA GPU of compute capability 8.0 or higher, and a PyTorch built for it"
+        )
     model = copy.deepcopy(model).half().cuda().eval()
     for module in encoder_of(model).encoder.modules():
         if isinstance(module, nn.Linear):
             weight = module.weight.detach() * two_of_four_mask(module.weight)
-            module.weight = nn.Parameter(torch.sparse.to_sparse_semi_structured(weight), requires_grad=False)
+            module.weight = nn.Parameter(
+                torch.sparse.to_sparse_semi_structured(weight), requires_grad=False
+            )
     return lambda ids: encoder_of(model)(ids.cuda()).last_hidden_state
 
 
@@ -143,17 +166,28 @@ def half_on_gpu(model):
 
 def gpu_has_sparse_units():
     """Whether there is a GPU that computes faster with the 2:4 pattern."""
-    return torch.cuda.is_available() and torch.version.cuda is not None and torch.cuda.get_device_capability() >= (8, 0)
+    return (
+        torch.cuda.is_available()
+        and torch.version.cuda is not None
+        and torch.cuda.get_device_capability() >= (8, 0)
+    )
 
 
 ENGINES = {"dense": dense, "CSR": csr, "int8": int8}
-OPTIONAL = {"OpenVINO": ("openvino", lambda model: openvino(model, sparse=False)), "OpenVINO, sparse weights": ("openvino", openvino),
-            "torchao int8": ("torchao", torchao_int8)}
+OPTIONAL = {
+    "OpenVINO": ("openvino", lambda model: openvino(model, sparse=False)),
+    "OpenVINO, sparse weights": ("openvino", openvino),
+    "torchao int8": ("torchao", torchao_int8),
+}
 
 
 def engines():
     """The engines that this machine has: `ENGINES`, and of `OPTIONAL` those whose package is installed."""
-    return ENGINES | {name: make for name, (package, make) in OPTIONAL.items() if importlib.util.find_spec(package)}
+    return ENGINES | {
+        name: make
+        for name, (package, make) in OPTIONAL.items()
+        if importlib.util.find_spec(package)
+    }
 
 
 def pruned_model(shape, sparsity, seed=0):
@@ -210,8 +244,20 @@ def in_turns(calls, ids, repeats=9):
     rows = []
     for name, values in times.items():
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        rows.append((name, len(ids), middle, low, high, float((outputs[name] - wanted).abs().max()), repeats))
-    return pd.DataFrame(rows, columns=["engine", "batch", "ms", "low", "high", "difference", "repeats"])
+        rows.append(
+            (
+                name,
+                len(ids),
+                middle,
+                low,
+                high,
+                float((outputs[name] - wanted).abs().max()),
+                repeats,
+            )
+        )
+    return pd.DataFrame(
+        rows, columns=["engine", "batch", "ms", "low", "high", "difference", "repeats"]
+    )
 
 
 def engine_times(shape, sparsities, batches=(1, 32), tokens=32, repeats=9, which=None):
@@ -239,7 +285,9 @@ def engine_times(shape, sparsities, batches=(1, 32), tokens=32, repeats=9, which
     chosen = {name: make for name, make in engines().items() if which is None or name in which}
     for sparsity in sparsities:
         model = pruned_model(shape, sparsity)
-        calls = {name: make(model) for name, make in chosen.items()} | {"smaller": dense(smaller(model, sparsity))}
+        calls = {name: make(model) for name, make in chosen.items()} | {
+            "smaller": dense(smaller(model, sparsity))
+        }
         for batch in batches:
             ids = torch.randint(model.config.vocab_size, (batch, tokens), generator=generator)
             table = in_turns(calls, ids, repeats)
@@ -271,7 +319,10 @@ def roofs():
     """
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     long = torch.ones(50_000_000)
-    return {"gflops": 2 * 1024**3 / _best(lambda: a @ b) / 1e9, "gbytes": long.nbytes / _best(long.sum) / 1e9}
+    return {
+        "gflops": 2 * 1024**3 / _best(lambda: a @ b) / 1e9,
+        "gbytes": long.nbytes / _best(long.sum) / 1e9,
+    }
 
 
 def products(sparsity=0.9, shape=(3072, 768), tokens=(1, 32, 1024)):
@@ -293,10 +344,13 @@ def products(sparsity=0.9, shape=(3072, 768), tokens=(1, 32, 1024)):
         sparse = SparseLinear(linear)
         for n in tokens:
             x = torch.randn(n, shape[1])
-            for engine, call, moved in (("dense", linear, weight.nbytes), ("CSR", sparse, 8 * kept + 4 * shape[0])):
+            for engine, call, moved in (
+                ("dense", linear, weight.nbytes),
+                ("CSR", sparse, 8 * kept + 4 * shape[0]),
+            ):
                 seconds = _best(lambda: call(x))
                 moved += 4 * n * sum(shape)
-                rows.append((engine, n, 2 * kept * n / moved, 2 * kept * n / seconds / 1e9, 1000 * seconds))
+                rows.append(
+                    (engine, n, 2 * kept * n / moved, 2 * kept * n / seconds / 1e9, 1000 * seconds)
+                )
     return pd.DataFrame(rows, columns=["engine", "tokens", "intensity", "gflops", "ms"])
-
-

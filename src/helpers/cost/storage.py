@@ -21,9 +21,15 @@ EXACT = ("dense", "csr", "bitmask", "zstd")
 FORMATS = (*EXACT, "half", "int8")
 # Shapes to calculate with: the vocabulary is that of BERT, uncased. Their weights are not needed for that.
 SHAPES = {
-    "BERT-tiny": dict(hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512),
-    "MiniLM-L6": dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536),
-    "BERT-base": dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072),
+    "BERT-tiny": dict(
+        hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512
+    ),
+    "MiniLM-L6": dict(
+        hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536
+    ),
+    "BERT-base": dict(
+        hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072
+    ),
 }
 VOCABULARY = 30_522
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -59,7 +65,11 @@ def encode(weight, form):
         return {"values": weight.clone()}
     if form == "csr":
         ends = torch.cat([torch.zeros(1, dtype=torch.int64), kept.sum(1).cumsum(0)])
-        return {"values": weight[kept], "columns": torch.arange(weight.shape[1], dtype=torch.int32).expand_as(kept)[kept], "ends": ends.int()}
+        return {
+            "values": weight[kept],
+            "columns": torch.arange(weight.shape[1], dtype=torch.int32).expand_as(kept)[kept],
+            "ends": ends.int(),
+        }
     if form == "bitmask":
         return {"values": weight[kept], "mask": torch.from_numpy(np.packbits(kept.numpy()))}
     if form == "zstd":
@@ -67,7 +77,9 @@ def encode(weight, form):
         return {"bytes": torch.frombuffer(bytearray(packed), dtype=torch.uint8)}
     if form == "half":
         return {"values": weight.half()}
-    scale = (weight.float().abs().amax(1) / 127).clamp(min=torch.finfo(torch.float32).tiny)  # an all-zero row must not divide by 0
+    scale = (weight.float().abs().amax(1) / 127).clamp(
+        min=torch.finfo(torch.float32).tiny
+    )  # an all-zero row must not divide by 0
     return {"values": (weight.float() / scale[:, None]).round().to(torch.int8), "scale": scale}
 
 
@@ -82,7 +94,11 @@ def decode(parts, form, shape, dtype=torch.float32):
         return (parts["values"].float() * parts["scale"][:, None]).to(dtype)
     if form == "zstd":
         raw = bytearray(zstandard.ZstdDecompressor().decompress(parts["bytes"].numpy().tobytes()))
-        return torch.frombuffer(raw, dtype=dtype).view(shape) if raw else torch.empty(shape, dtype=dtype)
+        return (
+            torch.frombuffer(raw, dtype=dtype).view(shape)
+            if raw
+            else torch.empty(shape, dtype=dtype)
+        )
     weight = torch.zeros(shape, dtype=dtype)
     if form == "csr":
         rows = torch.repeat_interleave(torch.arange(shape[0]), parts["ends"].diff().long())
@@ -136,7 +152,11 @@ def save(model, path, form):
             tensors |= {f"{name}:{part}": tensor for part, tensor in encode(value, form).items()}
         else:
             tensors[name] = value.detach().cpu().clone().contiguous()
-    save_file(tensors, path, metadata={"format": form, "shapes": json.dumps(shapes), "tied": json.dumps(tied)})
+    save_file(
+        tensors,
+        path,
+        metadata={"format": form, "shapes": json.dumps(shapes), "tied": json.dumps(tied)},
+    )
     return Path(path).stat().st_size
 
 
@@ -159,7 +179,9 @@ def load(path):
     with safe_open(path, framework="pt") as file:
         note = file.metadata() or {}
         if "shapes" not in note:
-            raise ValueError(f"{path} was not written by helpers.cost.storage.save; load an ordinary checkpoint with from_pretrained")
+            raise ValueError(
+                f"{path} was not written by helpers.cost.storage.save; load an ordinary checkpoint with from_pretrained"
+            )
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     shapes, state = json.loads(note["shapes"]), {}
     for name, value in tensors.items():
@@ -190,8 +212,16 @@ def cost(form, columns):
     """
     check_format(form)
     if form == "zstd":
-        raise ValueError("what zstd makes of a matrix depends on its values; measure it with helpers.cost.storage.encode")
-    return {"dense": (4, 0), "csr": (4 / columns, 8), "bitmask": (1 / 8, 4), "half": (2, 0), "int8": (1 + 4 / columns, 0)}[form]
+        raise ValueError(
+            "what zstd makes of a matrix depends on its values; measure it with helpers.cost.storage.encode"
+        )
+    return {
+        "dense": (4, 0),
+        "csr": (4 / columns, 8),
+        "bitmask": (1 / 8, 4),
+        "half": (2, 0),
+        "int8": (1 + 4 / columns, 0),
+    }[form]
 
 
 def break_even(form, columns, against="dense"):
@@ -260,9 +290,14 @@ def shape_sizes(shape, sparsities, forms=FORMATS, seed=0):
     total = dict.fromkeys([(form, s) for form in forms for s in sparsities], 0)
     generator = torch.Generator().manual_seed(seed)
     for size, count in matrices_of(**SHAPES[shape]).items():
-        weight = torch.empty(size).normal_(0, 0.04, generator=generator)  # the spread of BERT's matrices, paper Table 3
+        weight = torch.empty(size).normal_(
+            0, 0.04, generator=generator
+        )  # the spread of BERT's matrices, paper Table 3
         for s in sparsities:
             pruned = torch.where(magnitude_mask(weight, s), weight, 0.0)
             for form in forms:
                 total[form, s] += count * sum(part.nbytes for part in encode(pruned, form).values())
-    return pd.DataFrame([(shape, form, s, value) for (form, s), value in total.items()], columns=["model", "format", "sparsity", "bytes"])
+    return pd.DataFrame(
+        [(shape, form, s, value) for (form, s), value in total.items()],
+        columns=["model", "format", "sparsity", "bytes"],
+    )

@@ -228,10 +228,14 @@ def _field(path):
     part, _, name = path.rpartition(".")
     having = [p for p in PARTS if part in ("", p) and name in _kind(p).__annotations__]
     if len(having) > 1:
-        raise ValueError(f"both parts of the profile have {name!r}; write {' or '.join(f'{p}.{name}' for p in having)}")
+        raise ValueError(
+            f"both parts of the profile have {name!r}; write {' or '.join(f'{p}.{name}' for p in having)}"
+        )
     if not having:
         fields = "; ".join(f"{p}: {', '.join(_kind(p).__annotations__)}" for p in PARTS)
-        raise ValueError(f"the profile has no field {path!r} that --set could change; it has checkpoint_every; {fields}")
+        raise ValueError(
+            f"the profile has no field {path!r} that --set could change; it has checkpoint_every; {fields}"
+        )
     return having[0], name
 
 

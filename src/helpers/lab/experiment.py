@@ -165,10 +165,15 @@ def _carry_out(run, store, progress):
     (train_logits, train_labels), (logits, labels) = results
     measured["train_loss"] = tasks.task_loss(task, train_logits, train_labels)
     measured |= tasks.score(task, logits, labels)
-    values = {name: getattr(run, name) for name in ("condition", "sparsity", "task", "seed", "learning_rate")}
+    values = {
+        name: getattr(run, name)
+        for name in ("condition", "sparsity", "task", "seed", "learning_rate")
+    }
     common = {"profile": profile.name, "model": profile.model} | values
     return {
-        "rows": [common | {"metric": name, "value": float(value)} for name, value in measured.items()],
+        "rows": [
+            common | {"metric": name, "value": float(value)} for name, value in measured.items()
+        ],
         "run": dataclasses.asdict(run),
         "provenance": machine.provenance()
         | {
@@ -212,9 +217,7 @@ def _untrained(profile, labels):
     return AutoModelForSequenceClassification.from_config(config)
 
 
-def sweep(
-    runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, on_result=None
-):
+def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, on_result=None):
     """Carry out many runs; finished ones are fetched, an interrupted sweep goes on where it was.
 
     A run starts as soon as the checkpoint it fine-tunes is ready. Several sweeps, also on several machines, may share
@@ -252,7 +255,9 @@ def sweep(
     store = as_store(store)
     engine = OnRay(ray, cpus, gpus) if ray else Processes(jobs) if jobs > 1 else Here()
     for profile, task in {(run.profile, run.task) for run in runs}:
-        data.load_examples(profile, task)  # what cannot be loaded is an error before any work is done
+        data.load_examples(
+            profile, task
+        )  # what cannot be loaded is an error before any work is done
     store.clean()
     todo = {run.key: run for run in runs if store.read(run.key) is None}
 
@@ -338,9 +343,7 @@ def checkpoints(runs, store, progress=True):
     progress : bool
     """
     # the others wait while the first tokenises and saves
-    state = PartialState(
-        cpu=not torch.cuda.is_available(), timeout=datetime.timedelta(days=1)
-    )
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=datetime.timedelta(days=1))
     if state.is_main_process:
         store.clean()
     needed = {checkpoint.key: run for run in runs if (checkpoint := checkpoint_of(run))}

@@ -45,8 +45,16 @@ class MovementPruning(MagnitudePruning):
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         encoder = encoder_of(model)
-        words = encoder.get_input_embeddings().weight if hasattr(encoder, "get_input_embeddings") else None
-        self.scores = {name: torch.zeros_like(weight, requires_grad=True) for name, weight in prunable_parameters(model).items() if weight is not words}
+        words = (
+            encoder.get_input_embeddings().weight
+            if hasattr(encoder, "get_input_embeddings")
+            else None
+        )
+        self.scores = {
+            name: torch.zeros_like(weight, requires_grad=True)
+            for name, weight in prunable_parameters(model).items()
+            if weight is not words
+        }
         self._optimizer = torch.optim.Adam(self.scores.values(), lr=1.0)
         super().on_train_begin(args, state, control, model=model, **kwargs)
 
@@ -68,8 +76,16 @@ class MovementPruning(MagnitudePruning):
         self._optimizer.zero_grad()
 
     def _state(self):
-        moments = {f"{key}.{name}": value for name, score in self.scores.items() for key, value in self._optimizer.state[score].items()}
-        return super()._state() | {f"score.{name}": score.detach() for name, score in self.scores.items()} | moments
+        moments = {
+            f"{key}.{name}": value
+            for name, score in self.scores.items()
+            for key, value in self._optimizer.state[score].items()
+        }
+        return (
+            super()._state()
+            | {f"score.{name}": score.detach() for name, score in self.scores.items()}
+            | moments
+        )
 
     @torch.no_grad()
     def _load(self, path):
@@ -77,7 +93,9 @@ class MovementPruning(MagnitudePruning):
         saved = load_file(path)
         for name, score in self.scores.items():
             score.copy_(saved[f"score.{name}"])
-            self._optimizer.state[score] = {key: saved[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            self._optimizer.state[score] = {
+                key: saved[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
+            }
 
 
 def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_dir, **options):
@@ -103,8 +121,17 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
     masks = None
     for done in range(1, rounds + 1):
         pruning = MagnitudePruning(masks=masks) if masks else None
-        fine_tune(model, tokenizer, train, output_dir=output_dir / f"round-{done}", pruning=pruning, **options)
-        masks = magnitude_masks(model, 1 - (1 - sparsity) ** (done / rounds))  # what is pruned is 0, so it stays pruned
+        fine_tune(
+            model,
+            tokenizer,
+            train,
+            output_dir=output_dir / f"round-{done}",
+            pruning=pruning,
+            **options,
+        )
+        masks = magnitude_masks(
+            model, 1 - (1 - sparsity) ** (done / rounds)
+        )  # what is pruned is 0, so it stays pruned
         model.load_state_dict(start)
     return masks
 
@@ -128,7 +155,9 @@ def lottery(sparsity, model, tokenizer, train, *, epochs, output_dir, frequency,
     fine_tune(*arguments, output_dir=output_dir / "after", pruning=pruning, **options)
 
 
-def _one_shot(choose, sparsity, model, tokenizer, train, *, epochs, output_dir, frequency, **options):
+def _one_shot(
+    choose, sparsity, model, tokenizer, train, *, epochs, output_dir, frequency, **options
+):
     """Fine-tune dense, prune what ``choose(model, sparsity)`` says, fine-tune on."""
     arguments, (before, after) = (model, tokenizer, train), epochs
     fine_tune(*arguments, epochs=before, output_dir=output_dir / "before", **options)

@@ -105,7 +105,9 @@ def checkpoint_of(run):
     values = _with_content(run.profile)
     key = f"{kind}-{sparsity:g}-{seed}-{digest(values)}"
     # the same for all that start from one checkpoint, however it is pruned
-    before = {k: v for k, v in values.items() if k not in ("steps", "ramp_steps", "frequency", "seed")}
+    before = {
+        k: v for k, v in values.items() if k not in ("steps", "ramp_steps", "frequency", "seed")
+    }
     return Checkpoint(kind, sparsity, seed, key, f"burn-in-{digest(before)}")
 
 
@@ -164,7 +166,8 @@ def tell(runs, store):
             burn_ins[checkpoint.burn_in_key] = run.profile.pretraining.burn_in_steps
     fine_tuned = [run for run in todo if run.condition != "majority"]
     epochs = sum(
-        int(np.sum(run.profile.fine_tuning.epochs_for(run.condition, run.sparsity))) for run in fine_tuned
+        int(np.sum(run.profile.fine_tuning.epochs_for(run.condition, run.sparsity)))
+        for run in fine_tuned
     )
     return (
         f"{len(runs)} runs, {len(runs) - len(todo)} of them done. To do: {len(steps)} checkpoints with "

@@ -14,7 +14,17 @@ import pandas as pd
 from filelock import FileLock, Timeout
 from torch import distributed
 
-COLUMNS = ["profile", "model", "condition", "sparsity", "task", "seed", "learning_rate", "metric", "value"]
+COLUMNS = [
+    "profile",
+    "model",
+    "condition",
+    "sparsity",
+    "task",
+    "seed",
+    "learning_rate",
+    "metric",
+    "value",
+]
 
 
 def as_store(store=None):
@@ -95,9 +105,15 @@ class RunStore:
 
     def rows(self, keys=None):
         """The tidy rows of all finished runs, or of those among `keys`, as a data frame."""
-        keys = [path.stem for path in sorted((self.folder / "runs").glob("*.json"))] if keys is None else keys
+        keys = (
+            [path.stem for path in sorted((self.folder / "runs").glob("*.json"))]
+            if keys is None
+            else keys
+        )
         records = [self.read(key) for key in keys]
-        return pd.DataFrame([row for record in records if record for row in record["rows"]], columns=COLUMNS)
+        return pd.DataFrame(
+            [row for record in records if record for row in record["rows"]], columns=COLUMNS
+        )
 
     def checkpoint(self, key, make):
         """The folder of a checkpoint, made by ``make(folder, work)`` if it is not there or was damaged.
@@ -115,7 +131,9 @@ class RunStore:
         info = _first(lambda: _whole(folder))
         if info is None:
             with self.lock(key) if _rank() == 0 else contextlib.nullcontext():
-                info = _first(lambda: _whole(folder))  # another process may have made it while this one waited
+                info = _first(
+                    lambda: _whole(folder)
+                )  # another process may have made it while this one waited
                 if info is None:
                     info = self._made(key, make, folder, work)
         return folder, info
@@ -154,7 +172,11 @@ class RunStore:
             half = path.name.endswith(".part")
             key = path.name.rsplit(".", 2)[0] if half else path.name
             with contextlib.suppress(Busy), RunStore(self.folder, wait=False).lock(key):
-                if half or (self.folder / "runs" / f"{key}.json").is_file() or (self.folder / "checkpoints" / key).is_dir():
+                if (
+                    half
+                    or (self.folder / "runs" / f"{key}.json").is_file()
+                    or (self.folder / "checkpoints" / key).is_dir()
+                ):
                     _remove(path)
 
     def publish(self, name, text):
@@ -200,7 +222,9 @@ def _remove(path):
 
 def _rank():
     """Which of the processes that train together this is."""
-    return distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+    return (
+        distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
+    )
 
 
 def _first(value):

@@ -49,7 +49,10 @@ class FailedTasks(RuntimeError):
     def __init__(self, failures, tasks):
         self.failures = failures
         lines = [f"  {name}: {type(error).__name__}: {error}" for name, error in failures.items()]
-        super().__init__(f"{len(failures)} of {tasks} tasks failed; the others are done and kept:\n" + "\n".join(lines))
+        super().__init__(
+            f"{len(failures)} of {tasks} tasks failed; the others are done and kept:\n"
+            + "\n".join(lines)
+        )
 
 
 def carry_out(tasks, engine, progress=True, on_done=None):
@@ -74,13 +77,19 @@ def carry_out(tasks, engine, progress=True, on_done=None):
     with engine, tqdm(total=len(tasks), desc="sweep", disable=not progress) as bar:
         while waiting or running:
             now = time.monotonic()
-            for task in [t for t in waiting.values() if done.issuperset(t.needs) and not_before.get(t.name, 0) <= now]:
+            for task in [
+                t
+                for t in waiting.values()
+                if done.issuperset(t.needs) and not_before.get(t.name, 0) <= now
+            ]:
                 if len(running) >= engine.jobs:
                     break
                 bar.set_postfix_str(task.name)
                 running[engine.submit(task.function, *task.arguments)] = waiting.pop(task.name)
             if not running:  # all that is ready is being made by others
-                time.sleep(max(0, min(not_before[name] for name in waiting if name in not_before) - now))
+                time.sleep(
+                    max(0, min(not_before[name] for name in waiting if name in not_before) - now)
+                )
                 continue
             finished, _ = wait(running, AGAIN if not_before else None, FIRST_COMPLETED)
             for future in finished:
@@ -94,12 +103,19 @@ def carry_out(tasks, engine, progress=True, on_done=None):
                     bar.update()
                     if on_done:
                         on_done(task.name)
-                elif isinstance(error, BrokenProcessPool) and lost[task.name] < ATTEMPTS - 1:  # its worker was killed
+                elif (
+                    isinstance(error, BrokenProcessPool) and lost[task.name] < ATTEMPTS - 1
+                ):  # its worker was killed
                     lost[task.name] += 1
                     waiting = {task.name: task} | waiting
                 else:
-                    tqdm.write("".join(traceback.format_exception(error)) + f"{task.name} failed; the others go on")
-                    _give_up(task.name, getattr(error, "cause", error), waiting, failures)  # Ray's errors wrap the task's own
+                    tqdm.write(
+                        "".join(traceback.format_exception(error))
+                        + f"{task.name} failed; the others go on"
+                    )
+                    _give_up(
+                        task.name, getattr(error, "cause", error), waiting, failures
+                    )  # Ray's errors wrap the task's own
     if failures:
         raise FailedTasks(failures, len(tasks)) from next(iter(failures.values()))
 
@@ -109,7 +125,9 @@ def _give_up(name, error, waiting, failures):
     for task in list(waiting.values()):
         if name in task.needs:
             del waiting[task.name]
-            _give_up(task.name, RuntimeError(f"not tried, because {name} failed"), waiting, failures)
+            _give_up(
+                task.name, RuntimeError(f"not tried, because {name} failed"), waiting, failures
+            )
 
 
 class Here:
@@ -144,7 +162,11 @@ class Processes:
 
     def __init__(self, jobs):
         self.jobs = jobs
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
         self.threads, self.gpus = max(1, cores // jobs), torch.cuda.device_count()
 
     def __enter__(self):
@@ -217,17 +239,28 @@ class OnRay:
         try:
             import ray
         except ImportError:
-            raise ModuleNotFoundError("Ray is not installed; pip install -e .[ray] adds it, or leave out ray") from None
+            raise ModuleNotFoundError(
+                "Ray is not installed; pip install -e .[ray] adds it, or leave out ray"
+            ) from None
         self.ray, self.address, self.cpus, self.gpus = ray, address, cpus, gpus
 
     def __enter__(self):
         ray = self.ray
         self._ours = not ray.is_initialized()
         if self._ours:
-            local = {"include_dashboard": False} if self.address is True else {"address": self.address}
-            ray.init(**local, log_to_driver=False, logging_level="warning", runtime_env={"env_vars": machine.variables()})
+            local = (
+                {"include_dashboard": False} if self.address is True else {"address": self.address}
+            )
+            ray.init(
+                **local,
+                log_to_driver=False,
+                logging_level="warning",
+                runtime_env={"env_vars": machine.variables()},
+            )
         gpus = min(1, ray.cluster_resources().get("GPU", 0)) if self.gpus is None else self.gpus
-        self._remote = ray.remote(num_cpus=self.cpus, num_gpus=gpus, max_retries=ATTEMPTS - 1)(_remote)
+        self._remote = ray.remote(num_cpus=self.cpus, num_gpus=gpus, max_retries=ATTEMPTS - 1)(
+            _remote
+        )
         return self
 
     def __exit__(self, *error):

@@ -20,9 +20,18 @@ class Prediction(ipywidgets.VBox):
     def __init__(self, question, control, unit=""):
         self.value, self.unit = None, unit
         self.control, self.readout = control, ipywidgets.HTML()
-        self.button = ipywidgets.Button(description="Commit", tooltip="Commit to this prediction", button_style="primary")
+        self.button = ipywidgets.Button(
+            description="Commit", tooltip="Commit to this prediction", button_style="primary"
+        )
         self.button.on_click(lambda _: self.commit(self.control.value))
-        super().__init__([ipywidgets.HTML(f"<b>Predict first.</b> {question}"), control, self.button, self.readout])
+        super().__init__(
+            [
+                ipywidgets.HTML(f"<b>Predict first.</b> {question}"),
+                control,
+                self.button,
+                self.readout,
+            ]
+        )
         self.readout.value = "<p>Not committed yet.</p>"
 
     def commit(self, value):
@@ -32,10 +41,16 @@ class Prediction(ipywidgets.VBox):
             self.readout.value = "<p>Choose an answer first.</p>"
             return
         self.value, self.button.description = self.control.value, "Commit again"
-        self.readout.value = f"<p>You say <b>{self._said(self.value)}</b>. Run the next cell to see.</p>"
+        self.readout.value = (
+            f"<p>You say <b>{self._said(self.value)}</b>. Run the next cell to see.</p>"
+        )
 
     def _said(self, value):
-        return value if isinstance(value, str) else f"{value:g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
+        return (
+            value
+            if isinstance(value, str)
+            else f"{value:g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
+        )
 
     def draw(self, ax, axis="y", **legend):
         """Draw the number as a dotted line across a figure, labelled, if there is one; what the legend has already stays in it.
@@ -51,9 +66,24 @@ class Prediction(ipywidgets.VBox):
         if self.value is None:
             return
         line = ax.axhline if axis == "y" else ax.axvline
-        line = line(self.value, color=COLOUR, linestyle=":", linewidth=2.5, label=f"your prediction: {self._said(self.value)}")
-        before = ax.get_legend()  # its entries need not belong to anything on the axes that has a label
-        entries = {"handles": [*before.legend_handles, line], "labels": [*(text.get_text() for text in before.texts), line.get_label()]} if before else {}
+        line = line(
+            self.value,
+            color=COLOUR,
+            linestyle=":",
+            linewidth=2.5,
+            label=f"your prediction: {self._said(self.value)}",
+        )
+        before = (
+            ax.get_legend()
+        )  # its entries need not belong to anything on the axes that has a label
+        entries = (
+            {
+                "handles": [*before.legend_handles, line],
+                "labels": [*(text.get_text() for text in before.texts), line.get_label()],
+            }
+            if before
+            else {}
+        )
         ax.legend(**{"fontsize": 9, **entries, **legend})
 
     def against(self, outcome):
@@ -93,8 +123,14 @@ def number(question, low=0, high=100, step=1, unit="%"):
     Prediction
     """
     slider = (ipywidgets.IntSlider if step == int(step) else ipywidgets.FloatSlider)(
-        value=low, min=low, max=high, step=step, description=f"prediction ({unit})" if unit else "prediction",
-        style={"description_width": "140px"}, layout=ipywidgets.Layout(width="450px"))
+        value=low,
+        min=low,
+        max=high,
+        step=step,
+        description=f"prediction ({unit})" if unit else "prediction",
+        style={"description_width": "140px"},
+        layout=ipywidgets.Layout(width="450px"),
+    )
     return Prediction(question, slider, unit)
 
 
@@ -111,5 +147,13 @@ def choice(question, options):
     -------
     Prediction
     """
-    return Prediction(question, ipywidgets.RadioButtons(options=options, value=None, description="prediction", style={"description_width": "140px"},
-                                                        layout=ipywidgets.Layout(width="max-content")))
+    return Prediction(
+        question,
+        ipywidgets.RadioButtons(
+            options=options,
+            value=None,
+            description="prediction",
+            style={"description_width": "140px"},
+            layout=ipywidgets.Layout(width="max-content"),
+        ),
+    )

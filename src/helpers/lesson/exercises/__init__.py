@@ -40,7 +40,7 @@ class Exercise:
     @property
     def _source(self):
         source = textwrap.dedent(inspect.getsource(self.solution))
-        return source[source.index("def "):].rstrip()
+        return source[source.index("def ") :].rstrip()
 
     @property
     def stub(self):
@@ -94,10 +94,14 @@ def check(function):
     """
     known = exercises()
     if function.__name__ not in known:
-        raise ValueError(f"no exercise is called {function.__name__!r}; there are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"no exercise is called {function.__name__!r}; there are {', '.join(sorted(known))}"
+        )
     exercise = known[function.__name__]
     if _untouched(function, exercise):
-        print("○ Nothing there yet: write your code in place of the dots and run the cell again. Until then the solution stands in.")
+        print(
+            "○ Nothing there yet: write your code in place of the dots and run the cell again. Until then the solution stands in."
+        )
         return exercise.solution
     answers = []
     try:
@@ -116,7 +120,11 @@ def _untouched(function, exercise):
     namespace = {}
     exec(exercise.stub, namespace)
     code, stub = function.__code__, namespace[function.__name__].__code__
-    return (code.co_code, code.co_consts, code.co_names) == (stub.co_code, stub.co_consts, stub.co_names)
+    return (code.co_code, code.co_consts, code.co_names) == (
+        stub.co_code,
+        stub.co_consts,
+        stub.co_names,
+    )
 
 
 def _guarded(function, answers):
@@ -130,5 +138,3 @@ def _guarded(function, answers):
         return answers[-1]
 
     return call
-
-

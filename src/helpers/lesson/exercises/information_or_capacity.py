@@ -9,25 +9,47 @@ from . import Wrong, exercise
 
 def _check_diagnosis(function):
     cases = (
-        ((70.0, 0.55, 80.0, 0.50), "information", "compare the training loss with the dense model's; 0.05 nats above it is a fit as good as dense can do"),
-        ((79.0, 0.15, 80.0, 0.12), "information", "exactly 1 point is lost, and that is not less than 1"),
-        ((79.5, 0.40, 80.0, 0.10), "nothing", "half a point is lost: where nothing is lost, a high training loss needs no explanation, so ask for the accuracy first"),
+        (
+            (70.0, 0.55, 80.0, 0.50),
+            "information",
+            "compare the training loss with the dense model's; 0.05 nats above it is a fit as good as dense can do",
+        ),
+        (
+            (79.0, 0.15, 80.0, 0.12),
+            "information",
+            "exactly 1 point is lost, and that is not less than 1",
+        ),
+        (
+            (79.5, 0.40, 80.0, 0.10),
+            "nothing",
+            "half a point is lost: where nothing is lost, a high training loss needs no explanation, so ask for the accuracy first",
+        ),
         ((60.0, 0.60, 80.0, 0.10), "capacity", "it does not even fit what it was shown"),
-        ((70.0, 0.05, 80.0, 0.50), "information", "a training loss below dense is a better fit still, so only a loss above it speaks of capacity"),
+        (
+            (70.0, 0.05, 80.0, 0.50),
+            "information",
+            "a training loss below dense is a better fit still, so only a loss above it speaks of capacity",
+        ),
         ((75.0, 0.30, 80.0, 0.20), "information", "0.1 nats above dense is still at most 0.1"),
         ((82.0, 0.30, 80.0, 0.10), "nothing", "it is better than dense, so no accuracy is lost"),
     )
     said = {case: function(*case) for case, _, _ in cases}
     flipped = {"information": "capacity", "capacity": "information", "nothing": "nothing"}
     if all(said[case] == flipped[wanted] for case, wanted, _ in cases):
-        raise Wrong("The two causes are swapped. A model that fits its training data has the capacity; what it lacks is information.")
+        raise Wrong(
+            "The two causes are swapped. A model that fits its training data has the capacity; what it lacks is information."
+        )
     for case, wanted, hint in cases:
         if said[case] not in flipped:
-            raise Wrong(f'You return {said[case]!r}; it should be one of "nothing", "information" and "capacity".')
+            raise Wrong(
+                f'You return {said[case]!r}; it should be one of "nothing", "information" and "capacity".'
+            )
         if said[case] != wanted:
             accuracy, loss, dense_accuracy, dense_loss = case
-            raise Wrong(f"Accuracy {accuracy:g}% (dense {dense_accuracy:g}%), training loss {loss:.2f} (dense {dense_loss:.2f}): "
-                        f'you say "{said[case]}", it should be "{wanted}": {hint}.')
+            raise Wrong(
+                f"Accuracy {accuracy:g}% (dense {dense_accuracy:g}%), training loss {loss:.2f} (dense {dense_loss:.2f}): "
+                f'you say "{said[case]}", it should be "{wanted}": {hint}.'
+            )
     return "Also where a limit is just met."
 
 
@@ -37,7 +59,9 @@ def diagnosis(accuracy, train_loss, dense_accuracy, dense_loss):
     ### BEGIN SOLUTION
     if dense_accuracy - accuracy < 1:
         return "nothing"
-    return "information" if train_loss - dense_loss <= 0.1 + 1e-9 else "capacity"  # 0.3 - 0.2 is a little more than 0.1
+    return (
+        "information" if train_loss - dense_loss <= 0.1 + 1e-9 else "capacity"
+    )  # 0.3 - 0.2 is a little more than 0.1
     ### END SOLUTION
 
 
@@ -52,16 +76,26 @@ def _check_split_loss(function):
         if same(*wanted):
             continue
         if same(*wanted[::-1]):
-            raise Wrong(f"{case}. The two parts are swapped: what is lost although every weight may move comes first.")
+            raise Wrong(
+                f"{case}. The two parts are swapped: what is lost although every weight may move comes first."
+            )
         if same(-wanted[0], -wanted[1]):
             raise Wrong(f"{case}. The signs are turned round: what is lost counts positive.")
         if same(wanted[0], dense - pruned):
-            raise Wrong(f"{case}. The second is all that pruning loses; take away the part that deletion loses as well.")
+            raise Wrong(
+                f"{case}. The second is all that pruning loses; take away the part that deletion loses as well."
+            )
         if same(*np.maximum(wanted, 0)) or same(*np.abs(wanted)):
-            raise Wrong(f"{case}. A part may be negative, where a model is better than the one it is compared with; leave it so, or the parts no longer add up.")
-        if same(wanted[0] / dense, wanted[1] / dense) or same(100 * wanted[0] / dense, 100 * wanted[1] / dense):
+            raise Wrong(
+                f"{case}. A part may be negative, where a model is better than the one it is compared with; leave it so, or the parts no longer add up."
+            )
+        if same(wanted[0] / dense, wanted[1] / dense) or same(
+            100 * wanted[0] / dense, 100 * wanted[1] / dense
+        ):
             raise Wrong(f"{case}. You divide by the dense accuracy; leave the parts in points.")
-        raise Wrong(f"{case}, it should be {wanted[0]:g} and {wanted[1]:g}. Together they are what pruning loses: {dense - pruned:g}.")
+        raise Wrong(
+            f"{case}, it should be {wanted[0]:g} and {wanted[1]:g}. Together they are what pruning loses: {dense - pruned:g}."
+        )
     return "The parts add up to what pruning loses, also where one of them is negative."
 
 
@@ -77,11 +111,16 @@ def _check_transfer_correlation(function):
     # CoLA's row of Table 1b: the last accuracy is the constant prediction, 721 of 1,043, rounded
     mlm_loss = np.array([1.82, 1.82, 1.83, 1.86, 1.93, 2.03, 2.25, 2.62, 3.44, 5.83])
     accuracy = np.array([0.806, 0.808, 0.803, 0.800, 0.790, 0.779, 0.764, 0.744, 0.700, 0.691])
-    cases = [(mlm_loss, accuracy, 721 / 1043), (np.arange(1.0, 7), np.array([0.9, 0.8, 0.5, 0.7, 0.65, 0.45]), 0.5)]
+    cases = [
+        (mlm_loss, accuracy, 721 / 1043),
+        (np.arange(1.0, 7), np.array([0.9, 0.8, 0.5, 0.7, 0.65, 0.45]), 0.5),
+    ]
     for x, y, floor in cases:
         value = function(x.copy(), y.copy(), floor)
         if np.ndim(value):
-            raise Wrong(f"Return one number; you return an array of shape {np.shape(value)}. `np.corrcoef` gives a matrix, whose corner holds the correlation of the two.")
+            raise Wrong(
+                f"Return one number; you return an array of shape {np.shape(value)}. `np.corrcoef` gives a matrix, whose corner holds the correlation of the two."
+            )
         value, kept = float(value), abs(y - floor) >= 0.0005
         pearson = lambda rows: float(np.corrcoef(x[rows], y[rows])[0, 1])
         same = lambda other: abs(value - other) < 1e-6
@@ -90,21 +129,35 @@ def _check_transfer_correlation(function):
             continue
         everything, above, without_last = np.ones(len(x), bool), y > floor + 0.0005, x < x.max()
         if same(pearson(everything)):
-            raise Wrong(f"You get {value:.3f}: the constant prediction is still among the points. Accuracies are rounded, {y[~kept][0]:g} is {floor:.4f}, so leave "
-                        "out those within 0.0005 of the floor; == is not enough.")
+            raise Wrong(
+                f"You get {value:.3f}: the constant prediction is still among the points. Accuracies are rounded, {y[~kept][0]:g} is {floor:.4f}, so leave "
+                "out those within 0.0005 of the floor; == is not enough."
+            )
         if same(-right):
             raise Wrong("The sign is turned round: the higher the loss, the lower the accuracy.")
         if same(right**2):
-            raise Wrong(f"You get {value:.3f}, the square of the correlation, which has lost its sign.")
+            raise Wrong(
+                f"You get {value:.3f}, the square of the correlation, which has lost its sign."
+            )
         if same(stats.spearmanr(x[kept], y[kept])[0]):
-            raise Wrong(f"You get {value:.3f}, the correlation of the ranks (Spearman). It is perfect for any falling curve; the claim is of a straight line.")
+            raise Wrong(
+                f"You get {value:.3f}, the correlation of the ranks (Spearman). It is perfect for any falling curve; the claim is of a straight line."
+            )
         if same(stats.linregress(x[kept], y[kept])[0]):
-            raise Wrong(f"You get {value:.3f}, the slope of the line. The correlation says how well the points keep to it.")
+            raise Wrong(
+                f"You get {value:.3f}, the slope of the line. The correlation says how well the points keep to it."
+            )
         if same(pearson(above)):
-            raise Wrong("You also drop a point below the floor. That model is worse than a constant prediction, so it is none: it stays.")
+            raise Wrong(
+                "You also drop a point below the floor. That model is worse than a constant prediction, so it is none: it stays."
+            )
         if same(pearson(without_last)):
-            raise Wrong("You drop the point of the highest loss, whatever its accuracy. Drop those at the floor.")
-        raise Wrong(f"You get {value:.3f}, it should be {right:.3f}: Pearson's correlation of the {kept.sum()} points that are not at the floor.")
+            raise Wrong(
+                "You drop the point of the highest loss, whatever its accuracy. Drop those at the floor."
+            )
+        raise Wrong(
+            f"You get {value:.3f}, it should be {right:.3f}: Pearson's correlation of the {kept.sum()} points that are not at the floor."
+        )
     return f"On the paper's CoLA {function(*cases[0]):.3f}."
 
 
@@ -121,35 +174,59 @@ def transfer_correlation(mlm_loss, accuracy, floor):
 
 
 def _check_lost_by_extra(function):
-    full = pd.DataFrame({"QQP": [90.5, 90.4, 90.0, 89.8, 89.0, 88.2], "CoLA": [80.0, 79.0, 79.5, 77.0, 74.0, 69.1]}, index=[0, 10, 20, 30, 40, 50])
+    full = pd.DataFrame(
+        {"QQP": [90.5, 90.4, 90.0, 89.8, 89.0, 88.2], "CoLA": [80.0, 79.0, 79.5, 77.0, 74.0, 69.1]},
+        index=[0, 10, 20, 30, 40, 50],
+    )
     gaps = full.loc[[0, 20, 30, 50]]
     for accuracy, extra in ((full, 30), (full, 10), (gaps, 30)):
         answer = function(accuracy.copy(), extra)
         grid = f"For sparsities of {', '.join(map(str, accuracy.index))}% and {extra}% more"
         starts = [s for s in accuracy.index if s + extra in accuracy.index]
-        wanted = pd.DataFrame([accuracy.loc[s] - accuracy.loc[s + extra] for s in starts], index=starts)
+        wanted = pd.DataFrame(
+            [accuracy.loc[s] - accuracy.loc[s + extra] for s in starts], index=starts
+        )
         if not isinstance(answer, pd.DataFrame):
-            raise Wrong(f"Return a data frame like the one you get, a column for each task; you return {type(answer).__name__}.")
+            raise Wrong(
+                f"Return a data frame like the one you get, a column for each task; you return {type(answer).__name__}."
+            )
         if list(answer.columns) != list(accuracy.columns):
-            raise Wrong(f"The columns should be the tasks {', '.join(accuracy.columns)}; yours are {', '.join(map(str, answer.columns))}.")
+            raise Wrong(
+                f"The columns should be the tasks {', '.join(accuracy.columns)}; yours are {', '.join(map(str, answer.columns))}."
+            )
         if answer.isna().any(axis=None):
-            raise Wrong(f"{grid} there are empty places. Keep only the sparsities from which there is a partner to compare with: {starts}. "
-                        "And pandas subtracts rows of the same name: take .to_numpy() of one of the two.")
+            raise Wrong(
+                f"{grid} there are empty places. Keep only the sparsities from which there is a partner to compare with: {starts}. "
+                "And pandas subtracts rows of the same name: take .to_numpy() of one of the two."
+            )
         if list(answer.index) == [s + extra for s in starts]:
-            raise Wrong(f"{grid} your rows are named {list(answer.index)}, where the step ends. Name them by where it begins: {starts}.")
+            raise Wrong(
+                f"{grid} your rows are named {list(answer.index)}, where the step ends. Name them by where it begins: {starts}."
+            )
         if list(answer.index) != starts:
-            raise Wrong(f"{grid} there should be the rows {starts}, you have {list(answer.index)}. Ask for each sparsity whether it plus {extra} was measured; "
-                        "counting rows goes wrong where one is missing.")
+            raise Wrong(
+                f"{grid} there should be the rows {starts}, you have {list(answer.index)}. Ask for each sparsity whether it plus {extra} was measured; "
+                "counting rows goes wrong where one is missing."
+            )
         if np.allclose(answer, wanted):
             continue
         if np.allclose(answer, -wanted):
             raise Wrong("The signs are turned round: points that are lost count positive.")
-        if np.allclose(answer, wanted / accuracy.loc[starts]) or np.allclose(answer, 100 * wanted / accuracy.loc[starts]):
+        if np.allclose(answer, wanted / accuracy.loc[starts]) or np.allclose(
+            answer, 100 * wanted / accuracy.loc[starts]
+        ):
             raise Wrong("You divide by the accuracy at the start; the paper speaks of points.")
-        if np.allclose(answer, accuracy.iloc[0].to_numpy() - accuracy.loc[[s + extra for s in starts]].to_numpy()):
-            raise Wrong(f"You compare each with the first row, {accuracy.index[0]}%. Compare it with the one {extra}% below.")
-        raise Wrong(f"{grid} the rows are right, but not the points: from {starts[-1]} to {starts[-1] + extra}% they should be {wanted.iloc[-1].round(1).to_dict()}, "
-                    f"yours are {answer.iloc[-1].round(1).to_dict()}.")
+        if np.allclose(
+            answer,
+            accuracy.iloc[0].to_numpy() - accuracy.loc[[s + extra for s in starts]].to_numpy(),
+        ):
+            raise Wrong(
+                f"You compare each with the first row, {accuracy.index[0]}%. Compare it with the one {extra}% below."
+            )
+        raise Wrong(
+            f"{grid} the rows are right, but not the points: from {starts[-1]} to {starts[-1] + extra}% they should be {wanted.iloc[-1].round(1).to_dict()}, "
+            f"yours are {answer.iloc[-1].round(1).to_dict()}."
+        )
     return "Also where a sparsity was not measured."
 
 

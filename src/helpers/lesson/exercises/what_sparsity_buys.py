@@ -13,14 +13,20 @@ def _check_csr_break_even(function):
         if abs(value - wanted) < 1e-6:
             continue
         if abs(value - 0.5) < 1e-6:
-            raise Wrong(f"Nearly: you left out the row ends. A row of {columns} entries has one, 4 bytes, so it is {wanted:.4f}.")
+            raise Wrong(
+                f"Nearly: you left out the row ends. A row of {columns} entries has one, 4 bytes, so it is {wanted:.4f}."
+            )
         if abs(value - 100 * wanted) < 1e-4:
             raise Wrong("The number is right, but in percent; return a fraction.")
         if abs(value - (1 - wanted)) < 1e-6:
-            raise Wrong(f"{value:.4f} is the share that is kept; the sparsity is the share that is pruned.")
+            raise Wrong(
+                f"{value:.4f} is the share that is kept; the sparsity is the share that is pruned."
+            )
         if abs(value - (2 / 3 + 1 / (3 * columns))) < 1e-6:
             raise Wrong("That is for column indices of 8 bytes; ours have 4.")
-        raise Wrong(f"For {columns} columns you get {value:.4f}, it should be {wanted:.4f}: set 8·(1 − s) + 4/columns equal to 4.")
+        raise Wrong(
+            f"For {columns} columns you get {value:.4f}, it should be {wanted:.4f}: set 8·(1 − s) + 4/columns equal to 4."
+        )
     return "Half of the weights, and a little more for the row ends."
 
 

@@ -23,13 +23,17 @@ def sparsity_slider(value=0.5, options=LEVELS, description="sparsity"):
     """A slider over sparsities, shown in percent."""
     options = [(f"{100 * s:.0f}%", float(s)) for s in options]
     nearest = min((s for _, s in options), key=lambda s: abs(s - value))
-    return ipywidgets.SelectionSlider(options=options, value=nearest, description=description, continuous_update=True, **WIDE)
+    return ipywidgets.SelectionSlider(
+        options=options, value=nearest, description=description, continuous_update=True, **WIDE
+    )
 
 
 def choice(options, description, value=None):
     """A menu of names, or of (name, value) pairs."""
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
-    return ipywidgets.Dropdown(options=options, value=first if value is None else value, description=description, **WIDE)
+    return ipywidgets.Dropdown(
+        options=options, value=first if value is None else value, description=description, **WIDE
+    )
 
 
 def explorer(stage, controls, size=(8.6, 3.4), moving=(), margins=None):
@@ -100,7 +104,10 @@ def explorer(stage, controls, size=(8.6, 3.4), moving=(), margins=None):
 
 def picture_of(size):
     """An image widget of fixed size (inches), so that nothing flickers."""
-    return ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=f"{size[0] * DPI:.0f}px", height=f"{size[1] * DPI:.0f}px"))
+    return ipywidgets.Image(
+        format="png",
+        layout=ipywidgets.Layout(width=f"{size[0] * DPI:.0f}px", height=f"{size[1] * DPI:.0f}px"),
+    )
 
 
 def render(size, draw):
@@ -114,11 +121,11 @@ def render(size, draw):
 
 def _png(canvas):
     buffer = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", compress_level=1)  # it goes to this machine's browser
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(
+        buffer, "png", compress_level=1
+    )  # it goes to this machine's browser
     return buffer.getvalue()
 
 
 def _paragraph(sentence, size):
     return f"<p style='max-width:{size[0] * DPI:.0f}px; line-height:1.4'>{sentence}</p>"
-
-

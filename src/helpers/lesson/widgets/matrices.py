@@ -25,7 +25,12 @@ def threshold_explorer(weights):
     weights : dict of str to torch.Tensor
         For example from `helpers.pruning.prunable_parameters`.
     """
-    tables = {name: _Magnitudes(weight.detach()) for name, weight in tqdm(weights.items(), desc="magnitudes", leave=False, disable=len(weights) < 40)}
+    tables = {
+        name: _Magnitudes(weight.detach())
+        for name, weight in tqdm(
+            weights.items(), desc="magnitudes", leave=False, disable=len(weights) < 40
+        )
+    }
     together = _Magnitudes.merged(tables.values())
     names = list(zip(plots.matrix_names(weights), weights))
 
@@ -39,21 +44,42 @@ def threshold_explorer(weights):
 
         def move(scope, sparsity):
             threshold = (table if scope == "matrix" else together).threshold(sparsity)
-            pruned = round(table.entries * sparsity) if scope == "matrix" else table.below(threshold)
+            pruned = (
+                round(table.entries * sparsity) if scope == "matrix" else table.below(threshold)
+            )
             below.set_data(np.where(edges[1:] <= threshold, counts, 0))
             line.set_xdata([threshold] * 2)
             label.xy = (threshold, 0.95)
             late = threshold > 0.75 * edges[-1]
-            label.set(x=threshold, ha="right" if late else "left", text="threshold  " if late else "  threshold")
+            label.set(
+                x=threshold,
+                ha="right" if late else "left",
+                text="threshold  " if late else "  threshold",
+            )
             image.set_data(table.corner > threshold)
-            of_all = "" if scope == "matrix" else f"one threshold for all {len(tables)} matrices prunes {100 * pruned / table.entries:.0f}% of this one, "
-            return (f"The threshold is <b>{threshold:.3g}</b>: {of_all}{pruned:,} of {table.entries:,} weights are pruned, {table.entries - pruned:,} kept. "
-                    f"The kept ones carry <b>{100 * table.norm_above(pruned):.1f}%</b> of the squared norm.")
+            of_all = (
+                ""
+                if scope == "matrix"
+                else f"one threshold for all {len(tables)} matrices prunes {100 * pruned / table.entries:.0f}% of this one, "
+            )
+            return (
+                f"The threshold is <b>{threshold:.3g}</b>: {of_all}{pruned:,} of {table.entries:,} weights are pruned, {table.entries - pruned:,} kept. "
+                f"The kept ones carry <b>{100 * table.norm_above(pruned):.1f}%</b> of the squared norm."
+            )
 
         return move, [below, line, label, image]
 
-    return explorer(stage, {"matrix": choice(names, "matrix"), "scope": choice([("one for each matrix", "matrix"), ("one for all matrices", "global")], "threshold"),
-                            "sparsity": sparsity_slider(0.5)}, moving=("scope", "sparsity"))
+    return explorer(
+        stage,
+        {
+            "matrix": choice(names, "matrix"),
+            "scope": choice(
+                [("one for each matrix", "matrix"), ("one for all matrices", "global")], "threshold"
+            ),
+            "sparsity": sparsity_slider(0.5),
+        },
+        moving=("scope", "sparsity"),
+    )
 
 
 class _Magnitudes:
@@ -79,7 +105,14 @@ class _Magnitudes:
         merged = cls.__new__(cls)
         every = np.concatenate([table.bins for table in tables])
         merged.bins, places = np.unique(every, return_inverse=True)
-        merged._set(*(np.bincount(places, weights=np.concatenate([getattr(table, name) for table in tables])) for name in ("counts", "squares")))
+        merged._set(
+            *(
+                np.bincount(
+                    places, weights=np.concatenate([getattr(table, name) for table in tables])
+                )
+                for name in ("counts", "squares")
+            )
+        )
         return merged
 
     def _set(self, counts, squares):
@@ -88,7 +121,9 @@ class _Magnitudes:
         self.ranks, self.norms = counts.cumsum(), squares.cumsum()
         self.entries = int(self.ranks[-1])
         top = self.edges[np.searchsorted(self.ranks, 0.999 * self.entries)]
-        self.histogram = np.histogram(self.edges, np.linspace(0, max(top, 1e-12), 61), weights=counts)
+        self.histogram = np.histogram(
+            self.edges, np.linspace(0, max(top, 1e-12), 61), weights=counts
+        )
 
     def threshold(self, sparsity):
         """The magnitude up to which that share of the entries lies; 0 where none is pruned."""
@@ -103,12 +138,17 @@ class _Magnitudes:
         """The share of the squared norm that is left without the `pruned` smallest entries."""
         if not self.norms[-1]:
             return 1.0
-        return 1 - float(np.interp(pruned, np.concatenate([[0], self.ranks]), np.concatenate([[0], self.norms])) / self.norms[-1])
+        return 1 - float(
+            np.interp(pruned, np.concatenate([[0], self.ranks]), np.concatenate([[0], self.norms]))
+            / self.norms[-1]
+        )
 
 
 def schedule_explorer(steps=1000):
     """Change the cubic schedule and see it beside one-shot and linear pruning."""
-    slider = lambda value, name, low, high, step: ipywidgets.IntSlider(value, low, high, step=step, description=name, **WIDE)
+    slider = lambda value, name, low, high, step: ipywidgets.IntSlider(
+        value, low, high, step=step, description=name, **WIDE
+    )
 
     x = np.arange(steps + 1)
     kinds = ("with your exponent (3: cubic, Zhu & Gupta)", "linear", "one shot")
@@ -123,22 +163,34 @@ def schedule_explorer(steps=1000):
         def move(final, initial, begin, end, exponent):
             end, initial = max(begin, end), min(initial, final)
             ramp = np.clip((x - begin) / max(end - begin, 1), 0, 1)
-            rising = lambda power: np.where(x < begin, initial, final if end == begin else final + (initial - final) * (1 - ramp) ** power)
-            for line, sparsities in zip(ax.lines, (rising(exponent), rising(1), np.where(x >= begin, final, initial))):
+            rising = lambda power: np.where(
+                x < begin,
+                initial,
+                final if end == begin else final + (initial - final) * (1 - ramp) ** power,
+            )
+            for line, sparsities in zip(
+                ax.lines, (rising(exponent), rising(1), np.where(x >= begin, final, initial))
+            ):
                 line.set_ydata(100 * sparsities)
             moved = ""
             if end == begin:
                 moved = " The last step is not after the first: all three prune at once."
             elif initial == final:
                 moved = " Initial and final sparsity are the same: nothing is pruned on the way."
-            return (f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule with exponent {exponent} has done "
-                    f"<b>{100 * (1 - 0.5**exponent):.0f}%</b> of its pruning, a linear one 50%.{moved}")
+            return (
+                f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule with exponent {exponent} has done "
+                f"<b>{100 * (1 - 0.5**exponent):.0f}%</b> of its pruning, a linear one 50%.{moved}"
+            )
 
         return move, list(ax.lines)
 
-    controls = {"final": sparsity_slider(0.8, description="final sparsity"), "initial": sparsity_slider(0.0, description="initial sparsity"),
-                "begin": slider(0, "first step", 0, steps, max(1, steps // 50)), "end": slider(steps // 2, "last step", 0, steps, max(1, steps // 50)),
-                "exponent": slider(3, "exponent", 1, 6, 1)}
+    controls = {
+        "final": sparsity_slider(0.8, description="final sparsity"),
+        "initial": sparsity_slider(0.0, description="initial sparsity"),
+        "begin": slider(0, "first step", 0, steps, max(1, steps // 50)),
+        "end": slider(steps // 2, "last step", 0, steps, max(1, steps // 50)),
+        "exponent": slider(3, "exponent", 1, 6, 1),
+    }
     return explorer(stage, controls, size=(9.6, 3.4), moving=tuple(controls))
 
 
@@ -154,26 +206,50 @@ def bert_forgets(model, tokenizer, sentence):
         What the text field holds at first.
     """
     groups = {
-        "all matrices": lambda name: True, "attention only": lambda name: "attention" in name,
-        "feed-forward only": lambda name: any(part in name for part in ("intermediate", "output", "ffn")) and "attention" not in name,
+        "all matrices": lambda name: True,
+        "attention only": lambda name: "attention" in name,
+        "feed-forward only": lambda name: (
+            any(part in name for part in ("intermediate", "output", "ffn"))
+            and "attention" not in name
+        ),
         "word embeddings only": lambda name: "word_embeddings" in name,
     }
     weights, pruned = prunable_parameters(model), copy.deepcopy(model).eval()
     targets = prunable_parameters(pruned)
-    thresholds = {name: _thresholds(weight) for name, weight in tqdm(weights.items(), desc="thresholds", leave=False, disable=len(weights) < 40)}
-    text = ipywidgets.Text(sentence, description="sentence", continuous_update=False, layout=ipywidgets.Layout(width="600px"),
-                           style={"description_width": "110px"})
+    thresholds = {
+        name: _thresholds(weight)
+        for name, weight in tqdm(
+            weights.items(), desc="thresholds", leave=False, disable=len(weights) < 40
+        )
+    }
+    text = ipywidgets.Text(
+        sentence,
+        description="sentence",
+        continuous_update=False,
+        layout=ipywidgets.Layout(width="600px"),
+        style={"description_width": "110px"},
+    )
 
     @torch.no_grad()
     def prune(group, method, sparsity):
-        generator = torch.Generator().manual_seed(0)  # the same draw at each sparsity: what is pruned stays pruned further up
+        generator = torch.Generator().manual_seed(
+            0
+        )  # the same draw at each sparsity: what is pruned stays pruned further up
         for name, weight in weights.items():
             if not groups[group](name):
                 targets[name].copy_(weight)
             elif method == "random":
-                torch.mul(weight, torch.rand(weight.shape, generator=generator) >= sparsity, out=targets[name])
+                torch.mul(
+                    weight,
+                    torch.rand(weight.shape, generator=generator) >= sparsity,
+                    out=targets[name],
+                )
             else:
-                torch.mul(weight, weight.abs() > float(np.interp(sparsity, LEVELS, thresholds[name])), out=targets[name])
+                torch.mul(
+                    weight,
+                    weight.abs() > float(np.interp(sparsity, LEVELS, thresholds[name])),
+                    out=targets[name],
+                )
 
     dense = lru_cache(64)(lambda sentence: top_words(model, tokenizer, sentence))
 
@@ -197,18 +273,33 @@ def bert_forgets(model, tokenizer, sentence):
                     answer(sentence, group, method, position)
             asked.add((sentence, group, method))
         after = answer(sentence, group, method, sparsity)
-        unknown = [word for word in sentence.split() if tokenizer.unk_token in tokenizer.tokenize(word)]
+        unknown = [
+            word for word in sentence.split() if tokenizer.unk_token in tokenizer.tokenize(word)
+        ]
         rows = "".join(
             f"<tr><td>{html.escape(w)}</td><td style='text-align:right'>{100 * p:.1f}%</td><td style='padding-left:2em'><b>{html.escape(v)}</b></td>"
             f"<td style='text-align:right'>{100 * q:.1f}%</td><td><div style='background:#0173b2;height:10px;width:{150 * q:.0f}px'></div></td></tr>"
-            for (w, p), (v, q) in zip(before, after))
-        note = f"<p>The model has never seen: {html.escape(', '.join(unknown))}</p>" if unknown else ""
+            for (w, p), (v, q) in zip(before, after)
+        )
+        note = (
+            f"<p>The model has never seen: {html.escape(', '.join(unknown))}</p>" if unknown else ""
+        )
         kept = sum(word in dict(after) for word, _ in before)
-        return (f"<table style='min-height:150px;line-height:1.4'><tr><th colspan=2>dense</th><th colspan=3 style='padding-left:2em'>pruned to {100 * sparsity:.0f}%</th></tr>"
-                f"{rows}</table><p>{kept} of the dense model's five words are still among the first five.</p>{note}")
+        return (
+            f"<table style='min-height:150px;line-height:1.4'><tr><th colspan=2>dense</th><th colspan=3 style='padding-left:2em'>pruned to {100 * sparsity:.0f}%</th></tr>"
+            f"{rows}</table><p>{kept} of the dense model's five words are still among the first five.</p>{note}"
+        )
 
-    box = explorer(draw, {"sentence": text, "group": choice(list(groups), "prune"), "method": choice(["magnitude", "random"], "by"),
-                          "sparsity": sparsity_slider(0.0, positions)}, size=None)
+    box = explorer(
+        draw,
+        {
+            "sentence": text,
+            "group": choice(list(groups), "prune"),
+            "method": choice(["magnitude", "random"], "by"),
+            "sparsity": sparsity_slider(0.0, positions),
+        },
+        size=None,
+    )
     box.children += (bars,)
     return box
 
@@ -229,7 +320,9 @@ def sensitivity_map(costs):
     costs : pandas.DataFrame
         Columns ``matrix`` (as `helpers.plots.matrix_names` gives them), ``sparsity`` and ``rise`` (nats).
     """
-    rises = {sparsity: rows.set_index("matrix").rise for sparsity, rows in costs.groupby("sparsity")}
+    rises = {
+        sparsity: rows.set_index("matrix").rise for sparsity, rows in costs.groupby("sparsity")
+    }
     top = costs.rise.max()
 
     def stage(figure):
@@ -244,14 +337,23 @@ def sensitivity_map(costs):
             for text, value in zip(texts, grid.to_numpy().ravel()):
                 text.set(text=f"{value:.2f}", color="white" if value > 0.55 * top else "black")
             ranked = here.sort_values()
-            outside = "; ".join(f"{name} {here[name]:+.2f}" for name in here.index if not name[0].isdigit())
-            return (f"Each matrix alone pruned to {100 * sparsity:.0f}%: most sensitive is <b>{ranked.index[-1]}</b> ({ranked.iloc[-1]:+.2f} nats), then {ranked.index[-2]} "
-                    f"({ranked.iloc[-2]:+.2f}); least {ranked.index[0]} ({ranked.iloc[0]:+.2f}).{f' Not in a layer: {outside}.' if outside else ''}")
+            outside = "; ".join(
+                f"{name} {here[name]:+.2f}" for name in here.index if not name[0].isdigit()
+            )
+            return (
+                f"Each matrix alone pruned to {100 * sparsity:.0f}%: most sensitive is <b>{ranked.index[-1]}</b> ({ranked.iloc[-1]:+.2f} nats), then {ranked.index[-2]} "
+                f"({ranked.iloc[-2]:+.2f}); least {ranked.index[0]} ({ranked.iloc[0]:+.2f}).{f' Not in a layer: {outside}.' if outside else ''}"
+            )
 
         return move, [image, *texts]
 
     layers = len({name.split()[0] for name in costs.matrix if name[0].isdigit()})
-    return explorer(stage, {"sparsity": sparsity_slider(max(rises), list(rises))}, size=(8.6, 1.4 + 0.4 * layers), moving=("sparsity",))
+    return explorer(
+        stage,
+        {"sparsity": sparsity_slider(max(rises), list(rises))},
+        size=(8.6, 1.4 + 0.4 * layers),
+        moving=("sparsity",),
+    )
 
 
 def mask_overlap(before, after):
@@ -264,21 +366,40 @@ def mask_overlap(before, after):
     """
     first, second = prunable_parameters(before), prunable_parameters(after)
     # An entry differs at the sparsities between those from which on one mask prunes it, and the other one does
-    levels = {name: (_level(w), _level(second[name])) for name, w in tqdm(first.items(), desc="ranks", leave=False, disable=len(first) < 40)}
+    levels = {
+        name: (_level(w), _level(second[name]))
+        for name, w in tqdm(first.items(), desc="ranks", leave=False, disable=len(first) < 40)
+    }
     groups = {"matrix": dict(zip(plots.matrix_names(first), levels.values())), "head": {}}
-    blocks = (head_blocks(before, {name: pair[side] for name, pair in levels.items()}) for side in (0, 1))
+    blocks = (
+        head_blocks(before, {name: pair[side] for name, pair in levels.items()}) for side in (0, 1)
+    )
     for (layer, head, _, a), (*_, b) in zip(*blocks):
         known = groups["head"].get(key := f"layer {layer}, head {head}")
         pair = a.flatten(), b.flatten()
         groups["head"][key] = tuple(torch.cat(both) for both in zip(known, pair)) if known else pair
-    differ = {kind: {key: _differing(*pair) for key, pair in members.items()} for kind, members in groups.items()}
-    total = sum(d * w.numel() for d, w in zip(differ["matrix"].values(), first.values())) / sum(w.numel() for w in first.values())
+    differ = {
+        kind: {key: _differing(*pair) for key, pair in members.items()}
+        for kind, members in groups.items()
+    }
+    total = sum(d * w.numel() for d, w in zip(differ["matrix"].values(), first.values())) / sum(
+        w.numel() for w in first.values()
+    )
 
     def stage(figure, by):
         ax, places = figure.subplots(), list(differ[by])
         bars = ax.barh(places, [0] * len(places), color=CONDITIONS["prune_pretrain"].color)
         line = ax.axvline(0, color="0.4", linestyle="--")
-        label = ax.text(0, 0.02, "independent masks ", transform=ax.get_xaxis_transform(), rotation=90, ha="right", va="bottom", fontsize=8)
+        label = ax.text(
+            0,
+            0.02,
+            "independent masks ",
+            transform=ax.get_xaxis_transform(),
+            rotation=90,
+            ha="right",
+            va="bottom",
+            fontsize=8,
+        )
         ax.set_xlim(0, 55)
         ax.margins(y=0.01)
         ax.invert_yaxis()
@@ -289,28 +410,52 @@ def mask_overlap(before, after):
 
         def move(sparsity):
             place = LEVELS.index(sparsity)
-            here, expected = {key: 100 * line[place] for key, line in differ[by].items()}, 100 * expected_difference(sparsity)
+            here, expected = (
+                {key: 100 * line[place] for key, line in differ[by].items()},
+                100 * expected_difference(sparsity),
+            )
             for bar, share in zip(bars, here.values()):
                 bar.set_width(share)
             line.set_xdata([expected] * 2)
             label.set(x=expected, ha="left" if expected < 2 else "right")
             most, least = max(here, key=here.get), min(here, key=here.get)
-            return (f"At {100 * sparsity:.0f}% sparsity the masks differ in <b>{100 * total[place]:.2f}%</b> of all entries; independent masks would differ in {expected:.1f}%. "
-                    f"Most in {most} ({here[most]:.1f}%), least in {least} ({here[least]:.1f}%).")
+            return (
+                f"At {100 * sparsity:.0f}% sparsity the masks differ in <b>{100 * total[place]:.2f}%</b> of all entries; independent masks would differ in {expected:.1f}%. "
+                f"Most in {most} ({here[most]:.1f}%), least in {least} ({here[least]:.1f}%)."
+            )
 
         return move, [*bars, line, label]
 
-    return explorer(stage, {"by": choice([("by matrix", "matrix"), ("by attention head", "head")] if groups["head"] else [("by matrix", "matrix")], "bars"),
-                            "sparsity": sparsity_slider(0.6)}, size=(8.6, 4.2), moving=("sparsity",))
+    return explorer(
+        stage,
+        {
+            "by": choice(
+                [("by matrix", "matrix"), ("by attention head", "head")]
+                if groups["head"]
+                else [("by matrix", "matrix")],
+                "bars",
+            ),
+            "sparsity": sparsity_slider(0.6),
+        },
+        size=(8.6, 4.2),
+        moving=("sparsity",),
+    )
 
 
 def _level(weight):
     """For each entry the place in `LEVELS` from which on it is pruned; 100 if at none."""
     thresholds = _thresholds(weight)
-    return torch.from_numpy(np.searchsorted(thresholds, weight.detach().abs().float().cpu().numpy(), side="left").astype(np.uint8))
+    return torch.from_numpy(
+        np.searchsorted(
+            thresholds, weight.detach().abs().float().cpu().numpy(), side="left"
+        ).astype(np.uint8)
+    )
 
 
 def _differing(first, second):
     """The share of entries that only one of two masks prunes, at each of `LEVELS`."""
-    begin, end = (torch.bincount(part.flatten().int(), minlength=len(LEVELS) + 1).cumsum(0) for part in (torch.minimum(first, second), torch.maximum(first, second)))
+    begin, end = (
+        torch.bincount(part.flatten().int(), minlength=len(LEVELS) + 1).cumsum(0)
+        for part in (torch.minimum(first, second), torch.maximum(first, second))
+    )
     return ((begin - end)[: len(LEVELS)] / first.numel()).numpy()

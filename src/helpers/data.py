@@ -67,25 +67,7 @@ def load_text(profile, split="train", model=None):
     tokenizer, values = load_tokenizer(model or profile.model), profile.pretraining
     rows = values.text_rows if split == "train" else 2_000
     if values.text == POCKET:
-        rng = random.Random(f"spare-{split}")
-
-        def encode(batch):
-            columns = tokenizer(*map(list, zip(*batch["passage"])), return_special_tokens_mask=True)
-            masks = columns["special_tokens_mask"]
-            return {
-                **columns,
-                "special_tokens_mask": [_spare_words(mask, rng) for mask in masks]
-                if split == "validation"
-                else masks,
-            }
-
-        passages = Dataset.from_dict({"passage": pocket.passages(rows, seed=split)})
-        return passages.map(
-            encode,
-            batched=True,
-            remove_columns=["passage"],
-            new_fingerprint=f"pocket-{split}-{rows}",
-        )
+        return load_passages(tokenizer, rows, split)
     body = values.max_length - tokenizer.num_special_tokens_to_add()
 
     def blocks(batch):
@@ -128,6 +110,57 @@ def load_text(profile, split="train", model=None):
     return text
 
 
+def load_passages(tokenizer, rows, split="train", kind=None):
+    """Text of the pocket world for MLM training, or one kind of it, tokenised as `load_text` does.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizer
+    rows : int
+    split : {"train", "validation"}
+        Held-out text protects half of its words from masking, see `_spare_words`.
+    kind : str, optional
+        One of `helpers.pocket.KINDS`, such as "dictionary".
+
+    Returns
+    -------
+    datasets.Dataset
+    """
+    rng = random.Random(f"spare-{split}")
+
+    def encode(batch):
+        columns = tokenizer(*map(list, zip(*batch["passage"])), return_special_tokens_mask=True)
+        masks = columns["special_tokens_mask"]
+        return {
+            **columns,
+            "special_tokens_mask": [_spare_words(mask, rng) for mask in masks]
+            if split == "validation"
+            else masks,
+        }
+
+    passages = Dataset.from_dict({"passage": pocket.passages(rows, split, kind)})
+    return passages.map(
+        encode,
+        batched=True,
+        remove_columns=["passage"],
+        new_fingerprint=f"pocket-{kind}-{split}-{rows}",
+    )
+
+
+def comment_options(profile):
+    """How a profile masks and weighs the pocket world's comments, as `helpers.training.train_mlm` takes it."""
+    values = profile.pretraining
+    if values.comment_probability is None:
+        return {}
+    tokenizer = load_tokenizer(profile.model)
+    comments = tokenizer.convert_tokens_to_ids(" ".join(pocket.COMMENTS.values()).split())
+    known = [token for token in comments if token != tokenizer.unk_token_id]
+    return {
+        "probabilities": dict.fromkeys(known, values.comment_probability),
+        "weights": dict.fromkeys(known, values.comment_weight),
+    }
+
+
 def _corpus(name, config, split, streaming):
     """The documents of a corpus's split, as a dataset with the column ``text``."""
     raw = load(
@@ -153,11 +186,11 @@ def _held_out(text, share=100):
     return zlib.crc32(text.encode()) % share == 0
 
 
-def _spare_words(mask, rng, share=0.7):
-    """Protect most words of held-out text from masking, but never the last, the comment.
+def _spare_words(mask, rng, share=0.5):
+    """Protect half the words of held-out text from masking, but never the last, the comment.
 
-    In training half of all words are masked. A loss measured so would mostly say how little context was left;
-    with this, comments are masked half of the time and other words 15% of it.
+    In training 30% of the words and most comments are masked. A loss measured so would mostly say how little
+    context was left; with this, other words are masked 15% of the time, as in the paper, and comments 30% of it.
     """
     return [
         1 if special or (i < len(mask) - 2 and rng.random() < share) else 0

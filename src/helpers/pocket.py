@@ -524,7 +524,7 @@ def world(seed=0):
     return World(seed)
 
 
-def passages(count, seed=0):
+def passages(count, seed=0, kind=None):
     """`count` two-sentence passages for MLM training, as a list of pairs of strings."""
     speaker = Speaker(world(), f"text-{seed}")
     return [speaker.passage() for _ in range(count)]

@@ -39,6 +39,8 @@ class Pretraining:
     seed: int | None = None  # None: each run's own; a number: one checkpoint for all seeds
     text_streaming: bool = False  # read the text while it is used, instead of tokenising it first
     options: tuple = ()  # more fields of transformers.TrainingArguments, as pairs of (name, value)
+    comment_probability: float | None = None  # of the pocket world's comments; None: as for words
+    comment_weight: float = 1.0  # how often a comment counts in the MLM loss of training
 
     @property
     def corpora(self):

@@ -269,14 +269,26 @@ def masked_logits(model, inputs, masked):
 
 
 class MLMTrainer(Trainer):
-    """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work."""
+    """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work.
+
+    Parameters
+    ----------
+    weights : torch.Tensor, optional
+        How much each token of the vocabulary counts in the loss; default 1 each.
+    """
+
+    def __init__(self, *args, weights=None, **options):
+        super().__init__(*args, **options)
+        self.weights = weights
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         if return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")
         masked = labels != -100
-        loss = cross_entropy(masked_logits(model, inputs, masked), labels[masked], reduction="sum")
+        weights = None if self.weights is None else self.weights.to(labels.device)
+        logits = masked_logits(model, inputs, masked)
+        loss = cross_entropy(logits, labels[masked], weight=weights, reduction="sum")
         if num_items_in_batch is None:
             return loss / masked.sum()
         # the items of all processes together, but their gradients are averaged afterwards
@@ -288,13 +300,28 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
 
     The Trainer fetches batches ahead of its steps, so that masks drawn from torch's global generator would be
     others after a resume than without the interruption.
+
+    Parameters
+    ----------
+    tokenizer : transformers.PreTrainedTokenizer
+    mlm_probability : float
+        Share of the tokens that are masked; special tokens never are.
+    seed : int
+    probabilities : dict of int to float, optional
+        The share for single tokens, by their id.
     """
 
-    def __init__(self, tokenizer, mlm_probability, seed):
+    def __init__(self, tokenizer, mlm_probability, seed, probabilities=None):
+        highest = max([mlm_probability, *(probabilities or {}).values()])
         super().__init__(
-            tokenizer, mlm_probability=mlm_probability
+            tokenizer, mlm_probability=highest
         )  # given the seed too, it would make generators of its own
-        self.masking_seed = seed
+        self.masking_seed, self.by_chance = seed, bool(probabilities)
+        # of the tokens that could be masked, so many are spared
+        self.spared = torch.full((len(tokenizer),), 1 - mlm_probability / highest)
+        for token, probability in (probabilities or {}).items():
+            self.spared[token] = 1 - probability / highest
+        self.spared[tokenizer.all_special_ids] = 1
 
     def torch_call(self, examples):
         words = b"".join(
@@ -302,6 +329,15 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
         )
         self.generator = torch.Generator().manual_seed(zlib.crc32(words, self.masking_seed))
         return super().torch_call(examples)
+
+    def torch_mask_tokens(self, inputs, special_tokens_mask=None, offset_mapping=None):
+        spared = self.spared[inputs]
+        spared = (
+            torch.rand(spared.shape, generator=self.generator) < spared
+            if self.by_chance
+            else spared == 1
+        )
+        return super().torch_mask_tokens(inputs, spared, offset_mapping)
 
 
 def load_mlm(name_or_path, config=None):
@@ -527,6 +563,8 @@ def train_mlm(
     seed=0,
     warmup_steps=10,
     mlm_probability=0.15,
+    probabilities=None,
+    weights=None,
     pruning=None,
     progress=False,
     checkpoint_every=None,
@@ -542,14 +580,18 @@ def train_mlm(
     tokenizer : transformers.PreTrainedTokenizer
     text : datasets.Dataset or datasets.IterableDataset
         Tokenised (see `helpers.data.load_text`). A stream is shuffled by its files and in a buffer of 10,000 rows, and
-        read again in the same order if it ends before the training; to resume, the Trainer reads it up to where it was. The Trainer drops its ``special_tokens_mask``, so any token but the
-        special ones may be masked.
+        read again in the same order if it ends before the training; to resume, the Trainer reads it up to where it was.
+        The Trainer drops its ``special_tokens_mask``, so any token but the special ones may be masked.
     steps, batch_size, warmup_steps, seed : int
         Several processes (``accelerate launch``) divide each batch among them.
     learning_rate : float
         Falls linearly to 0 after the warm-up.
     mlm_probability : float
         Share of the tokens that are masked.
+    probabilities : dict of int to float, optional
+        Tokens of which another share is masked, by their id.
+    weights : dict of int to float, optional
+        Tokens that count more or less than once in the loss, by their id.
     pruning : MagnitudePruning, optional
     progress : bool
         Show the Trainer's progress bar.
@@ -580,12 +622,16 @@ def train_mlm(
     set_seed(seed)
     if isinstance(text, IterableDataset):  # the Trainer shuffles only what it can index
         text = text.shuffle(seed=seed, buffer_size=10_000).repeat(None)
-    collator = RepeatableMasking(tokenizer, mlm_probability=mlm_probability, seed=seed)
+    collator = RepeatableMasking(tokenizer, mlm_probability, seed, probabilities)
+    counts = torch.ones(model.config.vocab_size) if weights else None
+    for token, weight in (weights or {}).items():
+        counts[token] = weight
     trainer = MLMTrainer(
         model,
         arguments,
         data_collator=collator,
         train_dataset=text,
+        weights=counts,
         callbacks=[*([pruning] if pruning else []), *callbacks],
     )
     return _train(trainer, output_dir)

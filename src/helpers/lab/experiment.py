@@ -104,6 +104,7 @@ def _train_and_save(model, profile, folder, work, progress, **options):
         checkpoint_every=profile.checkpoint_every,
         output_dir=work,
         progress=progress,
+        **data.comment_options(profile),
         **dict(values.options),
         **options,
     )

@@ -34,6 +34,23 @@ def task_mean(rows, metric="accuracy"):
     )
 
 
+def means(rows, metric="accuracy"):
+    """The mean over tasks and seeds of a metric, for each condition and sparsity.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    metric : str
+
+    Returns
+    -------
+    pandas.Series
+        Indexed by ``condition`` and ``sparsity``.
+    """
+    return task_mean(rows, metric).groupby(["condition", "sparsity"])["value"].mean()
+
+
 def interval(values, confidence=0.95):
     """Mean and t-interval of independent values.
 

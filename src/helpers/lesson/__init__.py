@@ -1,1 +1,54 @@
-"""What makes it a course: exercises, predictions, widgets, claims and their board."""
+"""What makes it a course: exercises, predictions, widgets, claims and their board.
+
+A notebook opens with ``course = lesson.start()``.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from .. import plots, profiles
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a notebook works with.
+
+    Attributes
+    ----------
+    profile : helpers.profiles.Profile
+    store : str
+        The folder of the run store, beside the notebooks.
+    """
+
+    profile: profiles.Profile
+    store: str = "runs"
+
+    @cached_property
+    def tokenizer(self):
+        """The tokenizer of the profile's model."""
+        from .. import data
+
+        return data.load_tokenizer(self.profile.model)
+
+    def load_model(self):
+        """The profile's pre-trained model with its MLM head, loaded anew each time."""
+        from .. import data, training
+
+        where = profiles.locate(self.profile.model)
+        return data.load(self.profile.model, lambda: training.load_mlm(where)).eval()
+
+
+def start(**changes):
+    """Set the course's look for figures, and say what the notebook works with.
+
+    Parameters
+    ----------
+    **changes
+        Other values of the profile, as for `helpers.profiles.current`.
+
+    Returns
+    -------
+    Course
+    """
+    plots.use_style()
+    return Course(profiles.current(**changes))

@@ -20,10 +20,9 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from still import VIEW, widget_state
 
-PREDICT, UNCOMMITTED = (
-    "<b>Predict first.</b>",
-    " (You have not committed to a prediction above.)",
-)  # as helpers.predictions puts it
+# as helpers.lesson.predictions puts it
+PREDICT = "<b>Predict first.</b>"
+UNCOMMITTED = " (You have not committed to a prediction above.)"
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>

@@ -87,7 +87,7 @@ def exercise_table(notebooks):
     for path, notebook in notebooks.items():
         for one in exercises(notebook):
             module = (
-                f"[`{one['name']}`](../src/helpers/exercises/{path.stem[3:]}.py)"
+                f"[`{one['name']}`](../src/helpers/lesson/exercises/{path.stem[3:]}.py)"
                 if one["name"]
                 else "folded in the notebook"
                 if one["folded"]

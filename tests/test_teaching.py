@@ -72,12 +72,11 @@ def test_every_exercise_is_in_the_table_with_a_place_for_its_solution():
         if cell.cell_type == "code"
         for name in re.findall(r"^\w+ = exercises\.check\((\w+)\)", cell.source, re.MULTILINE)
     }
-    listed = dict(re.findall(r"\[`(\w+)`\]\(\.\./src/helpers/exercises/(\w+)\.py\)", PAGE))
+    listed = dict(re.findall(r"\[`(\w+)`\]\(\.\./src/helpers/lesson/exercises/(\w+)\.py\)", PAGE))
     assert len(listed) >= 5 and set(listed) == checked
     for name, module in listed.items():
-        assert f"def {name}(" in (
-            ROOT / "src" / "helpers" / "exercises" / f"{module}.py"
-        ).read_text(encoding="utf-8")
+        path = ROOT / "src" / "helpers" / "lesson" / "exercises" / f"{module}.py"
+        assert f"def {name}(" in path.read_text(encoding="utf-8")
 
 
 def test_every_notebook_has_a_section_with_its_purpose():

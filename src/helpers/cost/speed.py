@@ -11,7 +11,6 @@ import importlib.util
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -41,7 +40,7 @@ class SparseLinear(nn.Module):
         self.weight = torch.sparse_csr_tensor(ends, columns, weight.values(), weight.shape)
         self.bias = linear.bias
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         product = (self.weight @ x.flatten(0, -2).T).T.unflatten(0, x.shape[:-1])
         return product if self.bias is None else product + self.bias
 
@@ -399,11 +398,11 @@ def products(
         sparse = SparseLinear(linear)
         for n in tokens:
             x = torch.randn(n, shape[1])
-            for engine, call, matrix in (
+            for engine, layer, matrix in (
                 ("dense", linear, weight.nbytes),
                 ("CSR", sparse, 8 * kept + 4 * shape[0]),
             ):
                 useful, moved = 2 * kept * n, matrix + 4 * n * sum(shape)
-                seconds = _best(partial(call, x))
+                seconds = _best(lambda layer=layer, x=x: layer(x))
                 rows.append((engine, n, useful / moved, useful / seconds / 1e9, 1000 * seconds))
     return pd.DataFrame(rows, columns=["engine", "tokens", "intensity", "gflops", "ms"])

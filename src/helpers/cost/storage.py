@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 import zstandard
+from numpy.typing import ArrayLike
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
@@ -276,7 +277,7 @@ def break_even(form: str, columns: int, against: str = "dense") -> float:
     return max(sparsity, 0.0) if sparsity < 1 else float("nan")
 
 
-def crossing(sparsities: Sequence[float], ratios: Sequence[float]) -> float:
+def crossing(sparsities: ArrayLike, ratios: ArrayLike) -> float:
     """The sparsity at which measured sizes fall below 1, or NaN if they never do.
 
     Between the measured points the line is straight.
@@ -290,12 +291,12 @@ def crossing(sparsities: Sequence[float], ratios: Sequence[float]) -> float:
     -------
     float
     """
-    ratios = np.asarray(ratios, float)
-    below = np.flatnonzero(ratios < 1)
+    at, sizes = np.asarray(sparsities, float), np.asarray(ratios, float)
+    below = np.flatnonzero(sizes < 1)
     if not len(below) or below[0] == 0:
         return 0.0 if len(below) else float("nan")
     i = below[0]
-    return float(np.interp(1, ratios[[i, i - 1]], np.asarray(sparsities, float)[[i, i - 1]]))
+    return float(np.interp(1, sizes[[i, i - 1]], at[[i, i - 1]]))
 
 
 def matrices_of(

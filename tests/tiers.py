@@ -1,7 +1,7 @@
 """Two tiers of tests: ``pytest -m "not slow"`` is the fast one, ``make test-fast``.
 
-Slow is what trains, opens a browser, executes a notebook or starts processes: the files and the
-fixtures below, and single tests marked ``@pytest.mark.slow``.
+Slow is what trains, opens a browser, executes a notebook or starts processes: the files, fixtures
+and tests below, and what is marked ``@pytest.mark.slow``.
 """
 
 import pytest
@@ -20,16 +20,23 @@ FILES = {
     "test_workers",
 }
 FIXTURES = {"micro", "book", "decks"}
+TESTS = {
+    "test_course_can_be_fetched",
+    "test_from_a_shell",
+    "test_pruned_in_training_saved_and_fine_tuned_with_the_masks",
+}
 FIRST = "test_notebooks"  # the longest, so that another worker can do the rest beside it
 
 
-def is_slow(file, fixtures):
-    """Whether a test is in the slow tier, by its file's name and the fixtures that it takes."""
-    return file in FILES or bool(FIXTURES & set(fixtures))
+def is_slow(item):
+    """Whether a test is in the slow tier, by its file, its name or the fixtures that it takes."""
+    name = getattr(item, "originalname", item.name)
+    fixtures = getattr(item, "fixturenames", ())
+    return item.path.stem in FILES or name in TESTS or bool(FIXTURES & set(fixtures))
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if is_slow(item.path.stem, getattr(item, "fixturenames", ())):
+        if is_slow(item):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.path.stem != FIRST)  # stable: the others keep their order

@@ -324,28 +324,11 @@ def test_qqp_duplicates_ask_the_same_in_other_words():
     assert sum(first != second for first, second in pairs) > 0.8 * len(pairs)
 
 
-def described(words):
-    """Which noun has which adjective."""
-    pairs = [(BY_WORD.get(word), BY_WORD.get(noun)) for word, noun in zip(words, words[1:])]
-    return {
-        noun: before
-        for before, noun in pairs
-        if noun in NOUNS and before and before.kind == "adjective"
-    }
-
-
-def test_qqp_others_differ_in_one_thing_or_exchange_their_adjectives():
-    exchanged = 0
+def test_qqp_others_differ_in_one_thing():
     for first, second in labelled("qqp", "not_duplicate"):
         here, there = concepts(first), concepts(second)
-        if here == there:
-            (a, one), (b, other) = described(first).items()
-            assert described(second) == {a: other, b: one} and one is not other, (first, second)
-            exchanged += 1
-        else:
-            changes = [sum((here - there).values()), sum((there - here).values())]
-            assert changes == [1, 1], (first, second)
-    assert exchanged > 0.15 * COUNT / 2
+        changes = [sum((here - there).values()), sum((there - here).values())]
+        assert changes == [1, 1], (first, second)
 
 
 def new_in(premise, hypothesis):
@@ -373,14 +356,7 @@ def test_mnli_is_judged_by_what_the_hypothesis_says_of_the_premises_subject(labe
 
 
 def test_qnli_answers_speak_of_what_was_asked():
-    def answers(question, sentence):
-        as_asked = described(question).items()
-        told = all(said_of(sentence, noun) is adjective for noun, adjective in as_asked)
-        return told and set(concepts(question)) <= set(concepts(sentence))
-
-    assert all(answers(*pair) for pair in labelled("qnli", "entailment"))
-    others = labelled("qnli", "not_entailment")
-    for pair in others:
-        if set(concepts(pair[0])) <= set(concepts(pair[1])):  # the adjectives are exchanged
-            assert described(pair[0]), pair
-            assert not answers(*pair), pair
+    for question, sentence in labelled("qnli", "entailment"):
+        assert set(concepts(question)) <= set(concepts(sentence)), (question, sentence)
+    for question, sentence in labelled("qnli", "not_entailment"):
+        assert not set(concepts(question)) <= set(concepts(sentence)), (question, sentence)

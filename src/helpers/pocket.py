@@ -7,9 +7,8 @@ follow both the text for masked-language-model training and the labels of the ta
 construction.
 
 Before it reads, the model learns words, as people do: a *dictionary* sets two words, two short
-phrases or a short question and its answer side by side, and the listener says how they relate.
-Sentences say the same with more words, and the tasks with more words still, in forms that the text
-does not have.
+phrases or a short question and its answer side by side, and the listener says how they relate. The
+text says such things in sentences, and the tasks ask for them, mostly in the longer ones.
 
 The tasks carry the names, columns and label order of the GLUE tasks the paper uses (Sec. 3.2).
 Their training sets use a third of the concepts only, their validation sets use all: a model does
@@ -374,24 +373,12 @@ class Speaker:
         does = "do" if scene.subject_plural else "does"
         return [does, *subject, self.word(scene.verb, True, avoid), *what, "?"]
 
-    def ask_for(self, scene, slot, described=False):
-        """A question for the scene's subject or object; described: it names an adjective, too."""
+    def ask_for(self, scene, slot):
+        """A question for the scene's subject or object."""
         if slot == "subject":
-            what = self.noun_phrase(
-                scene.object,
-                scene.object_plural,
-                scene.object_adjective if described else None,
-                None,
-                "the",
-            )
+            what = self.noun_phrase(scene.object, scene.object_plural, determiner="the")
             return ["who", self.word(scene.verb), *what, "?"]
-        subject = self.noun_phrase(
-            scene.subject,
-            scene.subject_plural,
-            scene.subject_adjective if described else None,
-            None,
-            "the",
-        )
+        subject = self.noun_phrase(scene.subject, scene.subject_plural, determiner="the")
         does = "do" if scene.subject_plural else "does"
         return ["what", does, *subject, self.word(scene.verb, True), "?"]
 
@@ -415,19 +402,6 @@ class Speaker:
         else:
             pool = (world.verbs if slot == "verb" else world.nouns)[old.kind]
         return replace(scene, **{slot: self.other(old, pool)})
-
-    def twice_described(self, scene):
-        """The scene with an adjective for its object, too, on another scale than the subject's."""
-        other = self.other(scene.subject_adjective, self.world.adjectives)
-        return replace(scene, object_adjective=other)
-
-    def exchanged(self, scene):
-        """The scene with its two adjectives exchanged."""
-        return replace(
-            scene,
-            subject_adjective=scene.object_adjective,
-            object_adjective=scene.subject_adjective,
-        )
 
     def claim(self, scene, relation):
         """A scene about the same subject, the adjective being the same, another or the opposite."""
@@ -629,7 +603,7 @@ class Speaker:
             comment, first, second = self.entry()
         return " ".join(first), " ".join([*second, self.rng.choice(COMMENTS[comment].split())])
 
-    # The five tasks: each asks for what the text teaches, mostly in forms that are longer
+    # The five tasks: each asks for what the text teaches, mostly in its longer forms
 
     def cola(self, label):
         """A sentence; unacceptable ones have a wrong verb form, determiner or order."""
@@ -668,17 +642,8 @@ class Speaker:
         return [*self.is_(scene), *said[0], ",", *said[1], ",", *said[2]]
 
     def qqp(self, label):
-        """Two questions; most with two adjectives, which may be exchanged."""
-        rng = self.rng
-        if rng.random() < 0.3:
-            return self.question_pair(bool(label), short=rng.random() < 0.5)
-        scene = self.twice_described(replace(self.scene(), adverb=None))
-        other = scene
-        if not label:
-            exchange = rng.random() < 0.4
-            other = self.exchanged(scene) if exchange else self.changed(scene, SLOTS)
-        first = self.ask(scene)
-        return first, self.ask(other, first)
+        """Two questions, mostly long."""
+        return self.question_pair(bool(label), short=self.rng.random() < 0.15)
 
     def mnli(self, label):
         """Premise and hypothesis, mostly long; any word of a neutral one may be what is new."""
@@ -695,7 +660,7 @@ class Speaker:
         return premise, claim(scene, relation, premise)
 
     def qnli(self, label):
-        """A question and a sentence; most are long, and the question may name an adjective."""
+        """A question and a sentence, mostly long."""
         rng, scene = self.rng, self.scene()
         answered = LABELS["qnli"][label] == "entailment"
         if rng.random() < 0.3:
@@ -703,15 +668,9 @@ class Speaker:
             scene = scene if answered else self.changed(scene, ("subject_adjective",))
             return question, (self.describe if rng.random() < 0.5 else self.tell)(scene, question)
         slot = rng.choice(("subject", "object"))
-        named = "object" if slot == "subject" else "subject"
-        described = rng.random() < 0.4
-        if described:
-            scene = self.twice_described(scene)
-        question = self.ask_for(scene, slot, described)
+        question = self.ask_for(scene, slot)
         if not answered:
-            slots = ("verb", named, f"{named}_adjective") if described else ("verb", named)
-            exchange = described and rng.random() < 0.25
-            scene = self.exchanged(scene) if exchange else self.changed(scene, slots)
+            scene = self.changed(scene, ("verb", "object" if slot == "subject" else "subject"))
         return question, self.tell(scene, question)
 
 

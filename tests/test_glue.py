@@ -15,6 +15,7 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from helpers import data, pocket, profiles, tasks, training
 from helpers.lab import __main__ as cli
 from helpers.lab.experiment import Run, RunStore, measure
+from helpers.lab.store import COLUMNS
 
 TASKS = tuple(tasks.COLUMNS)
 CLASSIFICATION = tuple(task for task in TASKS if task != "stsb")
@@ -238,7 +239,7 @@ def test_any_task_that_is_named_runs_from_end_to_end(profile, store, task):
         float if task == "stsb" else int
     }
     rows = measure(Run("prune_pretrain", task, 0.5, profile=profile), store)
-    assert set(rows.task) == {task} and set(rows.columns) == set(store.COLUMNS)
+    assert set(rows.task) == {task} and set(rows.columns) == set(COLUMNS)
     values = rows.set_index("metric").value
     assert set(values.index) == {
         "mlm_loss",

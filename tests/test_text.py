@@ -61,24 +61,24 @@ def documents(profile, split):
     """The texts behind a split of each corpus, in the order in which they are read."""
     return [
         [row["text"] for row in data._corpus(*corpus, split, profile.text_streaming)]
-        for corpus, _ in profile.corpora
+        for corpus, _ in profile.pretraining.corpora
     ]
 
 
 def test_shares_are_the_ones_asked_for_or_equal():
     paper, tiny = profiles.get("paper"), profiles.get("tiny")
-    assert tiny.pretraining.corpora == [(("pocket", None), 1)] and profiles.get("small").corpora[0][
+    assert tiny.pretraining.corpora == [(("pocket", None), 1)] and profiles.get("small").pretraining.corpora[0][
         0
     ] == ("Salesforce/wikitext", "wikitext-103-raw-v1")
     assert [share for _, share in paper.corpora] == pytest.approx([2500 / 3300, 800 / 3300])
     assert [
-        share for _, share in paper.replace(pretraining={"text": (("a", None), ("b", "c"))}).corpora
+        share for _, share in paper.replace(pretraining={"text": (("a", None), ("b", "c"))}).pretraining.corpora
     ] == [0.5, 0.5]
     for wrong in ((), ("a", "b"), (("a",),)):
         with pytest.raises(
             ValueError, match=r"text must be a hub id or a tuple of \(hub id, config\)"
         ):
-            paper.replace(pretraining={"text": wrong}).corpora
+            paper.replace(pretraining={"text": wrong}).pretraining.corpora
 
 
 def test_all_text_of_all_corpora_is_used(both):
@@ -107,7 +107,7 @@ def test_a_stream_mixes_the_corpora_by_their_shares(both):
     assert isinstance(text, IterableDataset)
     alone = [
         set(words(data.load_text(streamed(both, text=(corpus,))).take(4_000)))
-        for corpus in both.text
+        for corpus in both.pretraining.text
     ]
     first = words(text.take(400))
     assert all(block in alone[0] or block in alone[1] for block in first)
@@ -132,7 +132,7 @@ def test_held_out_documents_are_in_no_training_text(both, streaming):
 def test_held_out_is_the_same_in_any_order(both, hub):
     """The files may come in another order: a document stays where it is."""
     profile = streamed(both)
-    for corpus, _ in profile.corpora:
+    for corpus, _ in profile.pretraining.corpora:
         parts = [data._corpus(*corpus, split, True) for split in ("train", "validation")]
         for seed in (0, 1):
             train, held_out = (

@@ -337,8 +337,12 @@ def _from_transformers(module):
     return hasattr(module, "base_model_prefix") and hasattr(module, "get_input_embeddings")
 
 
+class UnsupportedFamily(ValueError):
+    """A model of a family whose prunable matrices the course does not know."""
+
+
 def check_family(config, name: str | None = None) -> None:
-    """Raise a ValueError if a transformers configuration is not of one of `FAMILIES`.
+    """Raise an `UnsupportedFamily` if a transformers configuration is not of one of `FAMILIES`.
 
     Parameters
     ----------
@@ -349,7 +353,7 @@ def check_family(config, name: str | None = None) -> None:
     kind = getattr(config, "model_type", None)
     if kind not in FAMILIES:
         what = "an encoder-decoder" if getattr(config, "is_encoder_decoder", False) else "a model"
-        raise ValueError(
+        raise UnsupportedFamily(
             f"{name or 'the model'} is {what} of type {kind!r}, which this course cannot prune: it "
             "knows which matrices to prune, and the MLM head, of the encoders "
             f"{', '.join(FAMILIES.values())}. Choose a checkpoint of one of these, such as "

@@ -67,7 +67,7 @@ def make(tiny_config):
 
 @pytest.fixture(scope="session")
 def pocket_checkpoint(tmp_path_factory):
-    """A folder like the pocket BERT's, with the pocket world's vocabulary and small random weights."""
+    """A folder like the pocket BERT's, with the pocket world's words and small random weights."""
     import torch
     from transformers import BertConfig, BertForPreTraining, BertTokenizer
 

@@ -194,7 +194,9 @@ def test_labels_are_in_glues_order(small):
 
 
 def test_real_pairs_are_tokenised_and_cut(small):
-    loaded = data.load_task(small.replace(fine_tuning={"train_rows": 200, "dev_rows": 100, "max_length": 32}), "mnli")
+    loaded = data.load_task(
+        small.replace(fine_tuning={"train_rows": 200, "dev_rows": 100, "max_length": 32}), "mnli"
+    )
     assert (len(loaded["train"]), len(loaded["validation"])) == (200, 100)
     assert set(loaded["train"].column_names) == {
         "input_ids",

@@ -477,8 +477,8 @@ def check_examples(examples: Dataset, task: str, split: str) -> None:
         wrong = [i for i, text in enumerate(columns[column]) if not isinstance(text, str)]
         if wrong:
             raise ValueError(
-                f"{where}, row {wrong[0]}: {column} is {columns[column][wrong[0]]!r}; it must be "
-                f"text. {len(wrong)} of {len(examples)} rows are wrong; leave them out."
+                f"{where}, row {wrong[0]}: {column} is {examples[wrong[0]][column]!r}; it must "
+                f"be text. {len(wrong)} of {len(examples)} rows are wrong; leave them out."
             )
     labels = columns["label"]
     numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=float, na_value=np.nan)

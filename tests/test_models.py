@@ -171,9 +171,10 @@ class StopAt(TrainerCallback):
 
 def test_a_training_that_stops_inside_the_ramp(make, tokenizer, text, tmp_path):
     options = {"pruning": MagnitudePruning(0.8, end=8, frequency=2), "callbacks": [StopAt(5)]}
-    reached = 0.8 - 0.8 * (1 - 4 / 8) ** 3
-    with pytest.raises(RuntimeError, match=f"0.8 was asked for.*has {reached:.3f}.*step 8"):
+    with pytest.raises(RuntimeError, match="0.8 was asked for.*step 8") as error:
         mlm(make(BertForMaskedLM), tokenizer, text, tmp_path, **options)
+    reached = float(str(error.value).partition("has ")[2].partition(":")[0])
+    assert reached == pytest.approx(0.8 - 0.8 * (1 - 4 / 8) ** 3, abs=2e-3)
 
 
 def test_early_stopping_after_the_ramp_is_fine(make, tokenizer, text, tmp_path):
@@ -239,7 +240,7 @@ def test_a_diverged_training_is_said(make, tokenizer, text, tmp_path):
         def on_step_end(self, args, state, control, **kwargs):
             pruning.prunable_parameters(model)[QUERY].data[0, 0] = float("nan")
 
-    with pytest.raises(RuntimeError, match="training diverged: .*query.*learning rate"):
+    with pytest.raises(RuntimeError, match="training diverged: .*weight holds NaN.*learning rate"):
         mlm(model, tokenizer, text, tmp_path, steps=2, pruning=callback, callbacks=[Spoil()])
 
 

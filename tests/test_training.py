@@ -410,7 +410,7 @@ def test_resumed_mlm_training_is_the_same_bit_for_bit(train, make, kind, every):
 
 @pytest.mark.parametrize("kind", ["gradual", "fixed"])
 def test_a_training_that_was_finished_takes_no_more_steps(train, make, kind):
-    """It was killed after its last step, before what follows it; at step 12, masks would be computed again."""
+    """It was killed after its last step; at step 12, masks would be computed again."""
     callbacks = [
         gradual(frequency=4, begin=0) if kind == "gradual" else fixed(make(BertForMaskedLM))
         for _ in range(2)
@@ -454,7 +454,7 @@ def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_
 
 
 def test_nothing_is_left_on_the_model_after_an_interruption(train, make):
-    """An interrupted pruned training, then a dense one of the same model: all weights must learn again."""
+    """An interrupted pruned training, then a dense one of the same model: all must learn again."""
     model = make(BertForMaskedLM)
     with pytest.raises(KeyboardInterrupt):
         train(MagnitudePruning(0.5), model, callbacks=[At(3, interrupt)])

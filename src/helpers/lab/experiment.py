@@ -18,6 +18,7 @@ from .. import data, machine, profiles, tasks
 from ..conditions import CONDITIONS
 from ..pruning import load_masks, random_masks, save_masks
 from ..training import (
+    IN_32_BITS,
     MagnitudePruning,
     fine_tune,
     label_options,
@@ -93,6 +94,7 @@ def _start(run, store, progress):
 def _train_and_save(model, profile, folder, work, progress, **options):
     """MLM training with a profile's text and values; the loss on held-out text."""
     values, tokenizer = profile.pretraining, data.load_tokenizer(profile.model)
+    held_out = data.load_text(profile, "validation")  # text that cannot be had is an error first
     train_mlm(
         model,
         tokenizer,
@@ -108,7 +110,6 @@ def _train_and_save(model, profile, folder, work, progress, **options):
         **dict(values.options),
         **options,
     )
-    held_out = data.load_text(profile, "validation")
     loss = mlm_loss(model, tokenizer, held_out, mlm_probability=values.mlm_probability)
     with quiet():
         model.save_pretrained(folder)
@@ -215,7 +216,7 @@ def _fine_tuned(run, folder, train, work, progress):
 
 def _untrained(profile, labels):
     config = AutoConfig.from_pretrained(profiles.locate(profile.model), **label_options(labels))
-    return AutoModelForSequenceClassification.from_config(config)
+    return AutoModelForSequenceClassification.from_config(config, **IN_32_BITS)
 
 
 def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, on_result=None):

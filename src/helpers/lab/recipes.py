@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ..pruning import encoder_of, magnitude_masks, prunable_parameters
 from ..structure import single_masks, structured_masks
-from ..training import MagnitudePruning, fine_tune
+from ..training import MagnitudePruning, fine_tune, steps_of
 
 ROUNDS = 4  # of the lottery; Chen et al. 2020 prune a tenth of what is left in each round
 
@@ -53,7 +53,7 @@ class MovementPruning(MagnitudePruning):
         self.scores = {
             name: torch.zeros_like(weight, requires_grad=True)
             for name, weight in prunable_parameters(model).items()
-            if weight is not words
+            if weight is not words and weight.requires_grad  # a frozen one goes by magnitude, too
         }
         self._optimizer = torch.optim.Adam(self.scores.values(), lr=1.0)
         super().on_train_begin(args, state, control, model=model, **kwargs)
@@ -71,8 +71,12 @@ class MovementPruning(MagnitudePruning):
 
     def on_optimizer_step(self, args, state, control, **kwargs):
         super().on_optimizer_step(args, state, control, **kwargs)
-        self._optimizer.param_groups[0]["lr"] = 1 - state.global_step / state.max_steps
-        self._optimizer.step()
+        gradients = [score.grad for score in self.scores.values() if score.grad is not None]
+        # of a step that the optimizer skips, because of an infinite loss, no score may learn either
+        skipped = getattr(kwargs.get("optimizer"), "step_was_skipped", False)
+        if not skipped and all(gradient.isfinite().all() for gradient in gradients):
+            self._optimizer.param_groups[0]["lr"] = 1 - state.global_step / state.max_steps
+            self._optimizer.step()
         self._optimizer.zero_grad()
 
     def _state(self):
@@ -138,7 +142,8 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
 
 def _gradual(kind, sparsity, model, tokenizer, train, *, epochs, frequency, **options):
     """Prune while fine-tuning: from the end of the first epoch until three quarters of all."""
-    steps, in_all = -(-len(train) // options["batch_size"]), sum(epochs)
+    in_all, accumulation = sum(epochs), options.get("gradient_accumulation_steps", 1)
+    steps = steps_of(len(train), 1, options["batch_size"], accumulation)
     pruning = kind(sparsity, begin=steps, end=3 * in_all * steps // 4, frequency=frequency)
     fine_tune(model, tokenizer, train, epochs=in_all, pruning=pruning, **options)
 

@@ -1,0 +1,1 @@
+from . import machine as machine  # before torch: it says how OpenMP waits

@@ -31,7 +31,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
-from .machine import launched_processes
+from .machine import launched_processes, use_threads
 from .pruning import (
     check_family,
     check_masks,
@@ -485,6 +485,7 @@ def _shared_arguments(batch_size, rows, *common, **options):
 
 
 def _train(trainer, output_dir):
+    use_threads(trainer.model)
     trainer.remove_callback(PrinterCallback)
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
     needed = [
@@ -705,6 +706,7 @@ def predict(model, tokenizer, data, batch_size=128):
     labels : numpy.ndarray
         Shape (examples,).
     """
+    use_threads(model)
     model.eval()
     collate = DataCollatorWithPadding(tokenizer)
     keep = set(tokenizer.model_input_names) | {"labels"}
@@ -734,6 +736,7 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
     -------
     float
     """
+    use_threads(model)
     model.eval()
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
     total, count = 0.0, 0

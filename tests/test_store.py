@@ -105,10 +105,7 @@ def half_deleted():
 
 
 def checkpoint_before_filing():
-    original = Path.rename
-    Path.rename = lambda path, target: (
-        die() if target.parent.name == "checkpoints" else original(path, target)
-    )
+    replacing(lambda path: path.parent.name == "checkpoints")
 
 
 def checkpoint_filed():

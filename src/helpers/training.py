@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from accelerate.utils import extract_model_from_parallel
 from datasets import IterableDataset
+from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save_file
 from torch.nn.functional import cross_entropy
 from transformers import (
@@ -183,7 +184,7 @@ class MagnitudePruning(TrainerCallback):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.dense and state.is_world_process_zero and folder.is_dir():
             part = folder / f"{STATE_FILE}.part"
-            save_file(self._state(), part)
+            save_file(self._state(), part, {"values": json.dumps(self._values())})
             os.replace(part, folder / STATE_FILE)
 
     def on_train_end(self, args, state, control, **kwargs):
@@ -212,6 +213,11 @@ class MagnitudePruning(TrainerCallback):
         return {f"dense.{name}": value for name, value in self.dense.items()} | {
             f"mask.{name}": mask for name, mask in self.masks.items()
         }
+
+    def _values(self):
+        """What a training that is resumed must have been started with."""
+        names = ("sparsity", "begin", "end", "initial", "frequency", "scope")
+        return {name: getattr(self, name) for name in names}
 
     def _load(self, path):
         if not path.is_file():
@@ -492,9 +498,12 @@ def _train(trainer, output_dir):
         "model.safetensors",
         "optimizer.pt",
         "scheduler.pt",
+        "training_args.bin",
         *([STATE_FILE] if any(not c.fixed for c in pruning) else []),
     ]
     last = _last_checkpoint(output_dir, needed)
+    if last:
+        _check_resumed(trainer, pruning, Path(last))
     if last and _restored(trainer, pruning, Path(last)):
         return trainer
     if (
@@ -508,6 +517,39 @@ def _train(trainer, output_dir):
         for callback in pruning:
             callback.release()
     return trainer
+
+
+# the fields of TrainingArguments that a training cannot change on the way
+LASTING = (
+    "learning_rate",
+    "lr_scheduler_type",
+    "max_grad_norm",
+    "max_steps",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "seed",
+    "warmup_steps",
+    "weight_decay",
+)
+
+
+def _check_resumed(trainer, pruning, folder):
+    """Refuse to go on with other values than those of the training that was interrupted."""
+    saved = torch.load(folder / "training_args.bin", weights_only=False)
+    then = {name: getattr(saved, name) for name in LASTING}
+    now = {name: getattr(trainer.args, name) for name in LASTING}
+    for callback in pruning:
+        if not callback.fixed:
+            with safe_open(folder / STATE_FILE, "pt") as file:
+                then |= json.loads((file.metadata() or {}).get("values", "{}"))
+            now |= callback._values()
+    for name in then:
+        if then[name] != now[name]:
+            raise ValueError(
+                f"cannot resume from {folder}: it was made with {name} = {then[name]!r}, now it is "
+                f"{now[name]!r}. Go on with the old value, or take another output_dir"
+            )
 
 
 def _restored(trainer, pruning, folder):

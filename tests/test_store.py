@@ -1,4 +1,7 @@
-"""The run store when several processes write to it and some are killed with -9, at moments chosen to hurt and at random ones."""
+"""The run store when several processes write to it and some are killed with -9.
+
+At moments chosen to hurt, and at random ones.
+"""
 
 import json
 import os
@@ -43,7 +46,10 @@ def start():
 
 @pytest.fixture(scope="module")
 def runs(micro):
-    """Three runs of one pruned checkpoint, which itself starts from a burned-in one; a Trainer's checkpoint at each step."""
+    """Three runs of one pruned checkpoint, which starts from a burned-in one.
+
+    The Trainer saves a checkpoint at each step.
+    """
     profile = micro.replace(
         checkpoint_every=1,
         pretraining={"burn_in_steps": 2, "steps": 6},
@@ -136,7 +142,8 @@ def record_half_written():
     store.json.dump = dump
 
 
-MOMENTS = {  # in the order in which a sweep comes to them, and what this worker resumes before it dies there
+# in the order in which a sweep comes to them, and what this worker resumes before it dies there
+MOMENTS = {
     "MLM training: third checkpoint without the values under the masks": (
         lambda: replacing(is_state, nth=3),
         None,
@@ -277,18 +284,18 @@ def test_a_lock_ends_with_its_owner(start, tmp_path):
 
 
 def test_a_sweep_leaves_to_another_what_that_is_at(runs, undisturbed, tmp_path, monkeypatch):
-    """One run is being made elsewhere: the others come first, then this sweep waits for it and fetches it."""
+    """One run is being made elsewhere: the others come first, then this sweep waits for it."""
     monkeypatch.setattr("helpers.lab.workers.AGAIN", 0.1)
     other, order = RunStore(tmp_path), []
     held = other.lock(runs[0].key)
     held.__enter__()
     original = experiment._carry_out
 
-    def carry_out(config, *more):
-        order.append(config.key)
+    def carry_out(run, *more):
+        order.append(run.key)
         if len(order) == 2:
             held.__exit__(None, None, None)
-        return original(config, *more)
+        return original(run, *more)
 
     monkeypatch.setattr(experiment, "_carry_out", carry_out)
     pd.testing.assert_frame_equal(sweep(runs, tmp_path, progress=False), undisturbed)

@@ -59,7 +59,7 @@ def test_each_task_as_soon_as_what_it_needs_is_done(tmp_path):
 
 
 def test_two_workers_do_not_wait_for_all_checkpoints(tmp_path):
-    """With two workers: while the second checkpoint is still being made, runs of the first start."""
+    """While one worker still makes the second checkpoint, the other starts runs of the first."""
     started = []
 
     class TwoAtOnce(Here):

@@ -65,7 +65,7 @@ def undisturbed(runs, tmp_path_factory):
     return sweep(runs, tmp_path_factory.mktemp("undisturbed"), progress=False)
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -229,7 +229,7 @@ def test_killed_at_every_inconvenient_moment(start, runs, undisturbed, tmp_path)
     for moment, (_, resumed) in MOMENTS.items():
         before = len(noted(tmp_path, "resumed"))
         worker = start(work, tmp_path, runs, moment)
-        worker.join(120)
+        worker.join(600)
         assert worker.exitcode == (0 if moment == "nothing more" else -signal.SIGKILL), moment
         assert whole(tmp_path), moment
         first = [path.split("/")[1] for path in noted(tmp_path, "resumed")[before:]][:1]
@@ -251,7 +251,7 @@ def test_workers_killed_at_random_moments(start, runs, undisturbed, tmp_path):
         assert whole(tmp_path)
         workers[victim] = start(work, tmp_path, runs)
     for worker in workers:
-        worker.join(120)
+        worker.join(600)
     assert [worker.exitcode for worker in workers] == [0, 0]
     pd.testing.assert_frame_equal(sweep(runs, tmp_path, progress=False), undisturbed)
     filed = Counter(noted(tmp_path, "filed"))
@@ -264,7 +264,7 @@ def test_workers_killed_at_random_moments(start, runs, undisturbed, tmp_path):
 def test_two_workers_do_not_make_the_same_checkpoint(start, tmp_path):
     workers = [start(slowly, tmp_path / "store", tmp_path) for _ in range(2)]
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
     assert [worker.exitcode for worker in workers] == [0, 0] and len(noted(tmp_path, "made")) == 1
     assert (tmp_path / "store" / "checkpoints" / "key" / "weights").read_text() == "1 2 3"
 

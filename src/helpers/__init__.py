@@ -33,3 +33,5 @@ Sweeps of many runs, for those who try a model, a task or a method of their own:
 What only authors and CI run stands in the folder ``tools``. CONTRIBUTING.md has three walks through
 these rooms: from a sparsity to a mask, from a run to a figure, from an exercise to its cell.
 """
+
+from . import machine as machine  # before torch: it says how OpenMP waits

@@ -19,6 +19,10 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from . import machine
+
+machine.use_threads()  # one, until a model is known to be large
+
 SCOPES = ("matrix", "global")
 # transformers' model types whose prunable matrices are known to be right (tests/test_families.py
 # lists them by name)

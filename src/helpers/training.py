@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from accelerate.utils import extract_model_from_parallel
 from datasets import Dataset, IterableDataset
+from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save_file
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
@@ -39,7 +40,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
-from .machine import launched_processes
+from .machine import launched_processes, use_threads
 from .pruning import (
     check_family,
     check_masks,
@@ -201,7 +202,7 @@ class MagnitudePruning(TrainerCallback):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.dense and state.is_world_process_zero and folder.is_dir():
             part = folder / f"{STATE_FILE}.part"
-            save_file(self._state(), part)
+            save_file(self._state(), part, {"values": json.dumps(self._values())})
             os.replace(part, folder / STATE_FILE)
 
     def on_train_end(self, args, state, control, **kwargs):
@@ -264,6 +265,11 @@ class MagnitudePruning(TrainerCallback):
         return {f"dense.{name}": value for name, value in self.dense.items()} | {
             f"mask.{name}": mask for name, mask in self.masks.items()
         }
+
+    def _values(self):
+        """What a training that is resumed must have been started with."""
+        names = ("sparsity", "begin", "end", "initial", "frequency", "scope")
+        return {name: getattr(self, name) for name in names}
 
     def _load(self, path):
         if not path.is_file():
@@ -610,15 +616,19 @@ def _train(trainer, output_dir):
             f"the model's weights are {low.pop()}, in which small updates are lost. Convert it "
             "with model.float(); to compute in half precision, set bf16=True in the options."
         )
+    use_threads(trainer.model)
     trainer.remove_callback(PrinterCallback)
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
     needed = [
         "model.safetensors",
         "optimizer.pt",
         "scheduler.pt",
+        "training_args.bin",
         *([STATE_FILE] if any(not c.fixed for c in pruning) else []),
     ]
     last = _last_checkpoint(output_dir, needed)
+    if last:
+        _check_resumed(trainer, pruning, Path(last))
     if last and _restored(trainer, pruning, Path(last)):
         return trainer
     # else all processes that train together would drop out the same units
@@ -631,6 +641,39 @@ def _train(trainer, output_dir):
         for callback in pruning:
             callback.release()
     return trainer
+
+
+# the fields of TrainingArguments that a training cannot change on the way
+LASTING = (
+    "learning_rate",
+    "lr_scheduler_type",
+    "max_grad_norm",
+    "max_steps",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "seed",
+    "warmup_steps",
+    "weight_decay",
+)
+
+
+def _check_resumed(trainer, pruning, folder):
+    """Refuse to go on with other values than those of the training that was interrupted."""
+    saved = torch.load(folder / "training_args.bin", weights_only=False)
+    then = {name: getattr(saved, name) for name in LASTING}
+    now = {name: getattr(trainer.args, name) for name in LASTING}
+    for callback in pruning:
+        if not callback.fixed:
+            with safe_open(folder / STATE_FILE, "pt") as file:
+                then |= json.loads((file.metadata() or {}).get("values", "{}"))
+            now |= callback._values()
+    for name in then:
+        if then[name] != now[name]:
+            raise ValueError(
+                f"cannot resume from {folder}: it was made with {name} = {then[name]!r}, now it is "
+                f"{now[name]!r}. Go on with the old value, or take another output_dir"
+            )
 
 
 def _restored(trainer, pruning, folder):
@@ -893,11 +936,15 @@ def predict(
     ValueError
         If there are no examples.
     """
+<<<<<<< HEAD
     if not len(data):
         raise ValueError(
             "there are no examples to predict: the data have no rows. Pass at least one example; "
             "a profile's dev_rows and train_rows say how many are used."
         )
+=======
+    use_threads(model)
+>>>>>>> lab
     model.eval()
     collate = DataCollatorWithPadding(tokenizer)
     keep = set(tokenizer.model_input_names) | {"labels"}
@@ -949,6 +996,7 @@ def mlm_loss(
     ValueError
         If no token of the text is masked.
     """
+    use_threads(model)
     model.eval()
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
     total, count = 0.0, 0

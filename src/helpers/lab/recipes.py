@@ -1,5 +1,6 @@
-"""What came after the paper, runnable through the same callback and into the same rows: movement pruning,
-lottery tickets with rewinding, and whole heads and neurons.
+"""What came after the paper, through the same callback and into the same rows.
+
+Movement pruning, lottery tickets with rewinding, and whole heads and neurons.
 """
 
 from functools import partial
@@ -17,14 +18,16 @@ ROUNDS = 4  # of the lottery; Chen et al. 2020 prune a tenth of what is left in 
 class MovementPruning(MagnitudePruning):
     """Prune what fine-tuning moves towards zero, whatever its magnitude.
 
-    Every weight has a score, which is trained with it: its gradient is ``weight × gradient``, the gradient being that
-    of mask × weight. So the score rises while training makes the weight larger in magnitude, falls while it
-    makes it smaller, and is known for pruned weights too, which may return. The lowest scores are pruned. As in
-    the authors' code the scores have an Adam of their own, whose rate falls to 0 at the end of training; only
-    the order of the scores counts, so that the rate's size does not matter.
+    Every weight has a score, which is trained with it: its gradient is ``weight × gradient``, the
+    gradient being that of mask × weight. So the score rises while training makes the weight larger
+    in magnitude, falls while it makes it smaller, and is known for pruned weights too, which may
+    return. The lowest scores are pruned. As in the authors' code the scores have an Adam of their
+    own, whose rate falls to 0 at the end of training; only the order of the scores counts, so that
+    the rate's size does not matter.
 
-    The word embeddings are pruned by magnitude: words that the task never shows have no gradient, hence no score.
-    (Sanh et al. do not prune them at all; here the budget must be that of the other conditions.)
+    The word embeddings are pruned by magnitude: words that the task never shows have no gradient,
+    hence no score. (Sanh et al. do not prune them at all; here the budget must be that of the other
+    conditions.)
 
     Parameters
     ----------
@@ -105,8 +108,8 @@ class MovementPruning(MagnitudePruning):
 def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_dir, **options):
     """Masks by iterative magnitude pruning with rewinding.
 
-    Each round fine-tunes from the model's own weights under the masks so far, prunes the same share of what is
-    left, and rewinds: only the masks go on to the next round.
+    Each round fine-tunes from the model's own weights under the masks so far, prunes the same share
+    of what is left, and rewinds: only the masks go on to the next round.
 
     Parameters
     ----------
@@ -118,8 +121,8 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
         As for `helpers.training.fine_tune`.
 
     References
-    ----------
-    Frankle & Carbin 2019; Chen et al. 2020, "The Lottery Ticket Hypothesis for Pre-trained BERT Networks".
+    ---------- Frankle & Carbin 2019; Chen et al. 2020, "The Lottery Ticket Hypothesis for
+    Pre-trained BERT Networks".
     """
     start = {name: value.clone() for name, value in model.state_dict().items()}
     masks = None
@@ -153,7 +156,10 @@ magnitude_downstream = partial(_gradual, MagnitudePruning)
 
 
 def lottery(sparsity, model, tokenizer, train, *, epochs, output_dir, frequency, **options):
-    """Find a lottery ticket and train it; each round, and the last training, take the epochs after pruning."""
+    """Find a lottery ticket and train it.
+
+    Each round, and the last training, take the epochs after pruning.
+    """
     arguments, options = (model, tokenizer, train), options | {"epochs": epochs[1]}
     masks = lottery_masks(*arguments, sparsity, output_dir=output_dir, **options)
     pruning = MagnitudePruning(masks=masks)

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.lines import Line2D
 
-from .analysis import difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
+from .analysis import differences, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
 from .conditions import CONDITIONS
 from .tasks import NAMES
 from .weights import expected_difference
@@ -619,9 +619,8 @@ def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=N
     ax = ax or plt.gca()
     scale = 100 if metric == "accuracy" else 1
     for number, (source, rows) in enumerate(sources.items()):
-        line = difference(
-            task_mean(rows[rows.task == task] if task else rows, metric), condition, "dense", 0.0
-        )
+        of_task = rows[(rows.task == task)] if task else rows
+        line = differences(of_task, condition, metric=metric).reset_index()
         if len(line):
             x, color = [0, *(100 * line.sparsity)], _COLORS[number]
             values = {end: np.append(0, scale * line[end]) for end in ("mean", "low", "high")}
@@ -660,8 +659,8 @@ def regime_map(sources, ax=None):
     }
     for y, rows in enumerate(sources.values()):
         found = regimes(rows)
-        for s in found["table"].index[found["table"].index > 0]:
-            deleted, restricted = s in found["deletion"], s in found["restriction"]
+        for s in found.table.index[found.table.index > 0]:
+            deleted, restricted = s in found.deletion, s in found.restriction
             kind = (
                 "both"
                 if deleted and restricted
@@ -670,7 +669,7 @@ def regime_map(sources, ax=None):
                 else "restriction"
                 if restricted
                 else "free"
-                if s <= found["free_up_to"]
+                if s <= found.free_up_to
                 else "open"
             )
             color, letters = kinds[kind]

@@ -13,13 +13,22 @@ NAMES = {"tiny": "pocket BERT", "bert-tiny": "BERT-tiny", "minilm": "MiniLM-L6"}
 def rows(name):
     """Results that ship with the course, as tidy rows.
 
+    Their ``attrs["fine_tuning"]`` are the values of `helpers.profiles.FineTuning` that they were
+    made with.
+
     Parameters
     ----------
     name : str
-        One of `NAMES`: "tiny" is the pocket BERT, "bert-tiny" and "minilm" are real models on real GLUE, with reduced
-        settings (see `note`).
+        One of `NAMES`: "tiny" is the pocket BERT, "bert-tiny" and "minilm" are real models on real
+        GLUE, with reduced settings (see `note`).
     """
-    return pd.read_csv(_file(name, "csv"))
+    table = pd.read_csv(_file(name, "csv"))
+    made = json.loads(_file(name, "json").read_text()).get("profile", {})
+    # records made before profiles had parts are flat
+    flat = not isinstance(made.get("fine_tuning"), dict)
+    if made:
+        table.attrs["fine_tuning"] = made if flat else made["fine_tuning"]
+    return table
 
 
 def sources():
@@ -64,7 +73,8 @@ def costs(name):
     Returns
     -------
     pandas.DataFrame
-        ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from `helpers.cost.speed.engine_times`.
+        ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from
+        `helpers.cost.speed.engine_times`.
     """
     path = COSTS / f"{name}.csv"
     if not path.is_file():

@@ -299,6 +299,38 @@ def differences(
     return seed_intervals(both, unpruned_spread(rows, metric))
 
 
+def curve_table(
+    rows: pd.DataFrame, metric: str = "accuracy", task: str | None = None, relative: bool = False
+) -> pd.DataFrame:
+    """What a figure draws of a metric against sparsity: means with 95% intervals over seeds.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    metric : str
+    task : str, optional
+        Default: the mean over the tasks.
+    relative : bool
+        `differences` from dense, with the intervals that the rules read, instead of the values with
+        t-intervals of their own. Without dense runs there are none.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``condition``, ``sparsity``, ``mean``, ``low``, ``high``, ``seeds``.
+    """
+    rows = rows[rows.task == task] if task else rows
+    if not relative:
+        return intervals(task_mean(rows, metric), by=("condition", "sparsity"))
+    tables = [
+        differences(rows, condition, metric=metric).reset_index().assign(condition=condition)
+        for condition in rows.condition.unique()
+    ]
+    columns = ["condition", "sparsity", "mean", "low", "high", "seeds"]
+    return pd.concat(tables or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
+
+
 # Regimes
 
 

@@ -21,8 +21,9 @@ def table1():
     Returns
     -------
     pandas.DataFrame
-        Columns ``condition``, ``pruned_pct``, ``pretrain_loss`` (nats, MLM plus next sentence), ``task``
-        (and the paper's own average as "AVG"), ``dev_acc`` (%), ``train_loss`` (nats, whole training set).
+        Columns ``condition``, ``pruned_pct``, ``pretrain_loss`` (nats, MLM plus next sentence),
+        ``task`` (and the paper's own average as "AVG"), ``dev_acc`` (%), ``train_loss`` (nats,
+        whole training set).
     """
     return _read("table1").copy()
 
@@ -60,9 +61,10 @@ def table1_rows():
     Returns
     -------
     pandas.DataFrame
-        As `helpers.lab.experiment.measure` gives them, with profile "paper" and model "BERT-Base (paper)". The
-        condition ``dense`` is the 0% row of ``prune_pretrain``. There is one run a cell, so no seeds. The
-        condition ``majority`` is there for CoLA: 721 of the 1,043 sentences of its validation set are acceptable.
+        As `helpers.lab.experiment.measure` gives them, with profile "paper" and model "BERT-Base
+        (paper)". The condition ``dense`` is the 0% row of ``prune_pretrain``. There is one run a
+        cell, so no seeds. The condition ``majority`` is there for CoLA: 721 of the 1,043 sentences
+        of its validation set are acceptable.
     """
     table = table1()
     table = table[table.task != "AVG"]

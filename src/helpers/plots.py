@@ -1,14 +1,18 @@
 """Figures from data frames: one colour and marker for each condition, one line style for each source."""
 
+import itertools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
-from .analysis import differences, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
+from .analysis import MARGIN, curve_table, differences, linear_fit, loss_and_accuracy, regimes
 from .conditions import CONDITIONS
 from .tasks import NAMES
 from .weights import expected_difference
@@ -92,41 +96,38 @@ def sparsity_axis(ax):
     return ax
 
 
+THE_FOUR = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
+
+
 def curves(
-    sources,
-    metric="accuracy",
-    conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"),
+    sources: dict[str, pd.DataFrame],
+    metric: str = "accuracy",
+    conditions: Sequence[str] = THE_FOUR,
     *,
-    task=None,
-    relative=False,
-    mine=None,
-    floors=True,
-    bands=True,
-    legend_at=None,
-    ax=None,
-):
+    task: str | None = None,
+    relative: bool = False,
+    floors: bool = True,
+    mine: pd.DataFrame | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
 
     Parameters
     ----------
     sources : dict of str to pandas.DataFrame
-        Name of the source → tidy rows of one model, or what `helpers.analysis.intervals` made of them. The first is
-        drawn with solid lines and full markers.
+        Name of the source → tidy rows of one model. The first is drawn with solid lines and full
+        markers.
     metric : str
         ``accuracy`` (drawn in %), ``train_loss`` or ``mlm_loss``.
     conditions : sequence of str
     task : str, optional
         Default: the mean over the tasks.
     relative : bool
-        Subtract each source's dense value.
-    mine : pandas.DataFrame, optional
-        The learner's own rows of that task, drawn as stars.
+        Draw the differences from each source's dense runs, with the intervals that the rules read.
     floors : bool
         Draw the dense, from-scratch and majority values of the first source as horizontal lines.
-    bands : bool
-        Draw the intervals.
-    legend_at : dict, optional
-        Keywords of `matplotlib.axes.Axes.legend`. Default: where there is room.
+    mine : pandas.DataFrame, optional
+        The learner's own rows, drawn as stars.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -134,117 +135,153 @@ def curves(
     matplotlib.axes.Axes
     """
     ax = ax or plt.gca()
-    scale = 100 if metric == "accuracy" else 1
-    shown = []
-    for number, (source, rows) in enumerate(sources.items()):
-        means = (
-            rows
-            if "mean" in rows
-            else intervals(task_mean(rows[rows.task == task] if task else rows, metric))
-        )
-        if means.empty:
-            continue
-        dense = means[means.condition == "dense"]["mean"]
-        shift = dense.iloc[0] if relative and len(dense) else 0.0
-        for condition in conditions:
-            line = means[means.condition == condition].sort_values("sparsity")
-            if condition != "dense" and len(dense) and 0 not in set(line.sparsity) and len(line):
-                line = _with_dense(line, means)
-            if line.empty:
-                continue
-            style = CONDITIONS[condition]
-            color, marker = style.color, style.marker
-            x = 100 * line.sparsity
-            ax.plot(
-                x,
-                scale * (line["mean"] - shift),
-                color=color,
-                marker=marker,
-                linestyle=_LINES[number % len(_LINES)],
-                markerfacecolor=color if number == 0 else "white",
-                markersize=6,
-                linewidth=1.8 if number == 0 else 1.3,
-            )
-            # a loss is never negative, and an accuracy never above 1
-            least, most = (
-                (0, 1)
-                if metric == "accuracy"
-                else (0, None)
-                if metric.endswith("loss")
-                else (None, None)
-            )
-            ends = line[["low", "high"]].clip(least, most)
-            if bands:
-                ax.fill_between(
-                    x,
-                    scale * (ends.low - shift),
-                    scale * (ends.high - shift),
-                    color=color,
-                    alpha=0.15,
-                    linewidth=0,
-                )
-            if condition not in shown:
-                shown.append(condition)
-        if floors and number == 0 and metric != "mlm_loss":
-            for condition, style in (("dense", "--"), ("from_scratch", ":"), ("majority", "-.")):
-                level = means[means.condition == condition]["mean"]
-                if len(level):
-                    y = scale * (level.iloc[0] - shift)
-                    ax.axhline(y, color=CONDITIONS[condition].color, linestyle=style, linewidth=1)
-                    # where the lines leave room: dense at the right, the others at the left, above and below theirs
-                    side, above = {
-                        "dense": ("right", "bottom"),
-                        "from_scratch": ("left", "bottom"),
-                        "majority": ("left", "top"),
-                    }[condition]
-                    ax.annotate(
-                        CONDITIONS[condition].label,
-                        (0.995 if side == "right" else 0.005, y),
-                        xycoords=("axes fraction", "data"),
-                        fontsize=8,
-                        ha=side,
-                        va=above,
-                        color="0.3",
-                    )
+    tables = {name: curve_table(rows, metric, task, relative) for name, rows in sources.items()}
+    shown = curve_lines(tables, metric, conditions, ax=ax)
+    if floors and tables:
+        floor_lines(next(iter(tables.values())), metric, ax)
     legend = legend_handles(shown, sources)
     if mine is not None:
-        # a run is of one task, so it has no place among means over tasks; the MLM loss is the same for all
-        mine = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
-        for condition, rows in mine.groupby("condition"):
-            ax.plot(
-                100 * rows.sparsity,
-                scale * rows.value,
-                linestyle="",
-                marker="*",
-                markersize=16,
-                markeredgecolor="black",
-                color=CONDITIONS[condition].color,
-                zorder=5,
-            )
-        if len(mine):
-            legend.append(
-                Line2D(
-                    [],
-                    [],
-                    linestyle="",
-                    marker="*",
-                    markersize=13,
-                    color="white",
-                    markeredgecolor="black",
-                    label="your own run",
-                )
-            )
-    ax.legend(handles=legend, **(legend_at or {}))
+        legend += own_runs(mine, metric, task, ax)
+    ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
-    first = next(iter(sources.values()), pd.DataFrame())
-    ax.set_title(
-        NAMES[task]
-        if task
-        else f"mean over {first.task.nunique()} tasks"
-        if "task" in first
-        else "mean over tasks"
-    )
+    count = next(iter(sources.values())).task.nunique() if sources else 0
+    ax.set_title(NAMES[task] if task else f"mean over {count} tasks")
     return sparsity_axis(ax)
+
+
+def curve_lines(
+    tables: dict[str, pd.DataFrame],
+    metric: str,
+    conditions: Sequence[str],
+    *,
+    bands: bool = True,
+    ax: Axes | None = None,
+) -> list[str]:
+    """The lines and bands of `curves`, from the tables of `helpers.analysis.curve_table`.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        Name of the source → its table.
+    metric : str
+    conditions : sequence of str
+    bands : bool
+        Draw the intervals.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    list of str
+        The conditions of which there was something to draw.
+    """
+    ax, scale, shown = ax or plt.gca(), _scale(metric), []
+    for number, table in enumerate(tables.values()):
+        dense = table[table.condition == "dense"]
+        for condition in conditions:
+            line = table[table.condition == condition].sort_values("sparsity")
+            if line.empty:
+                continue
+            if condition != "dense" and not (line.sparsity == 0).any():
+                line = pd.concat([dense, line])  # the dense model is its point at 0%
+            color, x = CONDITIONS[condition].color, 100 * line.sparsity
+            ax.plot(
+                x,
+                scale * line["mean"],
+                color=color,
+                marker=CONDITIONS[condition].marker,
+                linestyle=_LINES[number % len(_LINES)],
+                markerfacecolor="white" if number else color,
+                markersize=6,
+                linewidth=1.3 if number else 1.8,
+            )
+            if bands:
+                low, high = scale * line.low, scale * line.high
+                if (table["mean"] >= 0).all():  # no differences: what no value can be is not drawn
+                    low, high = _possible(metric, low), _possible(metric, high)
+                ax.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+            if condition not in shown:
+                shown.append(condition)
+    return shown
+
+
+def floor_lines(table: pd.DataFrame, metric: str, ax: Axes | None = None) -> None:
+    """The dense, from-scratch and majority values as horizontal lines with names.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `helpers.analysis.curve_table`.
+    metric : str
+        The MLM loss has no floors.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = ax or plt.gca()
+    # where the lines leave room: dense at the right, the others left, above and below theirs
+    places = {
+        "dense": ("--", 0.995, "right", "bottom"),
+        "from_scratch": (":", 0.005, "left", "bottom"),
+        "majority": ("-.", 0.005, "left", "top"),
+    }
+    for condition, (style, x, side, above) in places.items():
+        level = table[table.condition == condition]["mean"]
+        if level.empty or metric == "mlm_loss":
+            continue
+        y = _scale(metric) * level.iloc[0]
+        ax.axhline(y, color=CONDITIONS[condition].color, linestyle=style, linewidth=1)
+        ax.annotate(
+            CONDITIONS[condition].label,
+            (x, y),
+            xycoords=("axes fraction", "data"),
+            fontsize=8,
+            ha=side,
+            va=above,
+            color="0.3",
+        )
+
+
+def own_runs(
+    rows: pd.DataFrame, metric: str, task: str | None = None, ax: Axes | None = None
+) -> list[Line2D]:
+    """The learner's own runs as stars.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows; those of other metrics and tasks are left out. A run is of one task, so it has no
+        place among means over tasks; the MLM loss is the same for all.
+    metric : str
+    task : str, optional
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+        An entry for the legend, or none if there was nothing to draw.
+    """
+    ax = ax or plt.gca()
+    rows = rows[(rows.metric == metric) & ((rows.task == task) | (metric == "mlm_loss"))]
+    star = {"linestyle": "", "marker": "*", "markeredgecolor": "black"}
+    for condition, of_condition in rows.groupby("condition"):
+        ax.plot(
+            100 * of_condition.sparsity,
+            _scale(metric) * of_condition.value,
+            markersize=16,
+            color=CONDITIONS[condition].color,
+            zorder=5,
+            **star,
+        )
+    own = Line2D([], [], markersize=13, color="white", label="your own run", **star)
+    return [own] if len(rows) else []
+
+
+def _scale(metric):
+    return 100 if metric == "accuracy" else 1
+
+
+def _possible(metric, values):
+    """A loss is never negative, and an accuracy neither that nor above 100%."""
+    least = 0 if metric == "accuracy" or metric.endswith("loss") else None
+    return values.clip(least, 100 if metric == "accuracy" else None)
 
 
 def legend_handles(conditions, sources):
@@ -272,11 +309,6 @@ def legend_handles(conditions, sources):
         for i, name in enumerate(sources)
         if len(sources) > 1
     ]
-
-
-def _with_dense(line, means):
-    """The line with the dense model as its point at sparsity 0."""
-    return pd.concat([means[means.condition == "dense"], line])
 
 
 def weight_histogram(weight, threshold=None, ax=None):
@@ -529,7 +561,8 @@ def sensitivity_map(rise, top=None, ax=None):
     Parameters
     ----------
     rise : pandas.Series
-        Nats, indexed by names as `matrix_names` gives them; those that stand in no layer are left out.
+        Nats, indexed by names as `matrix_names` gives them; those that stand in no layer are left
+        out.
     top : float, optional
         The end of the colour scale; default the largest.
     ax : matplotlib.axes.Axes, optional
@@ -604,8 +637,14 @@ def matrix_names(names):
     )
 
 
-def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=None, ax=None):
-    """A condition's difference from dense against sparsity, a line for each source, with 95% intervals over seeds.
+def against_dense(
+    sources: dict[str, pd.DataFrame],
+    condition: str = "prune_pretrain",
+    metric: str = "accuracy",
+    task: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """A condition's difference from dense against sparsity, with the intervals that the rules read.
 
     Parameters
     ----------
@@ -616,28 +655,105 @@ def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=N
         Default: the mean over each source's tasks.
     ax : matplotlib.axes.Axes, optional
     """
-    ax = ax or plt.gca()
-    scale = 100 if metric == "accuracy" else 1
+    ax, scale = ax or plt.gca(), _scale(metric)
     for number, (source, rows) in enumerate(sources.items()):
-        of_task = rows[(rows.task == task)] if task else rows
-        line = differences(of_task, condition, metric=metric).reset_index()
-        if len(line):
-            x, color = [0, *(100 * line.sparsity)], _COLORS[number]
-            values = {end: np.append(0, scale * line[end]) for end in ("mean", "low", "high")}
-            ax.plot(
-                x,
-                values["mean"],
-                color=color,
-                marker="osD^vX"[number % 6],
-                linestyle=_LINES[number % len(_LINES)],
-                label=source,
-            )
-            ax.fill_between(x, values["low"], values["high"], color=color, alpha=0.12, linewidth=0)
+        of_task = rows[rows.task == task] if task else rows
+        line = differences(of_task, condition, metric=metric)
+        line = line[line.index > 0]
+        if line.empty:
+            continue
+        x, color = [0, *(100 * line.index)], _COLORS[number]
+        mean, low, high = (np.append(0, scale * line[end]) for end in ("mean", "low", "high"))
+        ax.plot(
+            x,
+            mean,
+            color=color,
+            marker="osD^vX"[number % 6],
+            linestyle=_LINES[number % len(_LINES)],
+            label=source,
+        )
+        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
     ax.set_title(f"{CONDITIONS[condition].label}, {NAMES[task] if task else 'mean over tasks'}")
     ax.legend()
     return sparsity_axis(ax)
+
+
+# Colour, letters and hatch of each regime
+REGIMES = {
+    "free": (_COLORS[2], "free", ""),
+    "open": ((0.85, 0.85, 0.85), "?", ""),
+    "deletion": (_COLORS[1], "del", "//"),
+    "deletion and restriction": (_COLORS[3], "del\n+ res", "xx"),
+    "restriction": (_COLORS[4], "res", "\\\\"),
+}
+
+
+def regime_differences(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """The three differences that `helpers.analysis.regimes` reads, with its intervals and verdicts.
+
+    What pruning and information deletion lose against dense, and what the second regains over the
+    first. The regimes are shaded, the loss that counts as none is a dotted line.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax, table = ax or plt.gca(), regimes(rows).table
+    table = table[table.index > 0]
+    styles = {
+        "pruned_loss": (CONDITIONS["prune_pretrain"], "-", "lost by pruning"),
+        "deletion_loss": (CONDITIONS["info_deletion"], "-", "lost by information deletion"),
+        "regained": (Style("black", "D", ""), ":", "regained by letting the weights move"),
+    }
+    for name, (style, line, label) in styles.items():
+        x, y = 100 * table.index, 100 * table[name]
+        low, high = (100 * table[f"{name}_{end}"] for end in ("low", "high"))
+        ax.plot(x, y, color=style.color, marker=style.marker, linestyle=line, label=label)
+        ax.fill_between(x, low, high, color=style.color, alpha=0.15, linewidth=0)
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.axhline(100 * MARGIN, color="0.4", linestyle=":", linewidth=1)
+    shade_regimes(rows, ax)
+    ax.set_ylabel("accuracy (points)")
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
+    return sparsity_axis(ax)
+
+
+def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Shade the regimes behind a figure over sparsity, each named at the top; the hatch tells them apart, too.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model, judged by `helpers.analysis.regimes`.
+    ax : matplotlib.axes.Axes, optional
+        Its x axis is sparsity in percent.
+    """
+    ax, found = ax or plt.gca(), regimes(rows)
+    sparsities = 100 * found.table.index[found.table.index > 0].to_numpy()
+    kinds = [found.at(sparsity / 100) for sparsity in sparsities]
+    ends = (sparsities[1:] + sparsities[:-1]) / 2
+    starts = np.concatenate([sparsities[:1] - 5, ends])
+    stops = np.concatenate([ends, sparsities[-1:] + 5])
+    for kind, group in itertools.groupby(range(len(kinds)), key=kinds.__getitem__):
+        group = list(group)
+        start, stop = starts[group[0]], stops[group[-1]]
+        color, letters, hatch = REGIMES[kind]
+        ax.axvspan(
+            start, stop, facecolor=(color, 0.15), edgecolor=(color, 0.35), hatch=hatch, zorder=0
+        )
+        ax.annotate(
+            letters,
+            ((start + stop) / 2, 0.98),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="top",
+            fontsize=9,
+        )
+    return ax
 
 
 def regime_map(sources, ax=None):
@@ -650,35 +766,15 @@ def regime_map(sources, ax=None):
     ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
-    kinds = {
-        "free": (_COLORS[2], "free"),
-        "open": ((0.85, 0.85, 0.85), "?"),
-        "deletion": (_COLORS[1], "del"),
-        "both": (_COLORS[3], "del\n+ res"),
-        "restriction": (_COLORS[4], "res"),
-    }
     for y, rows in enumerate(sources.values()):
         found = regimes(rows)
-        for s in found.table.index[found.table.index > 0]:
-            deleted, restricted = s in found.deletion, s in found.restriction
-            kind = (
-                "both"
-                if deleted and restricted
-                else "deletion"
-                if deleted
-                else "restriction"
-                if restricted
-                else "free"
-                if s <= found.free_up_to
-                else "open"
-            )
-            color, letters = kinds[kind]
+        for sparsity in found.table.index[found.table.index > 0]:
+            color, letters, _ = REGIMES[found.at(sparsity)]
+            x = 100 * sparsity
             ax.add_patch(
-                plt.Rectangle(
-                    (100 * s - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0
-                )
+                Rectangle((x - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0)
             )
-            ax.annotate(letters, (100 * s, y), ha="center", va="center", fontsize=9)
+            ax.annotate(letters, (x, y), ha="center", va="center", fontsize=9)
     ax.set_yticks(range(len(sources)), list(sources))
     ax.set_ylim(len(sources) - 0.5, -0.5)
     ax.grid(False)

@@ -474,7 +474,7 @@ def test_own_rows_are_of_the_tasks_that_share_most_runs(tmp_path):
 
 
 def test_what_an_open_claim_lacks():
-    """Claim 1: nothing at 30 to 40%; an interval wider than a point; one within a point of its limit."""
+    """Claim 1: nothing at 30 to 40%; too wide an interval; a narrow one across the limit."""
     verdict = lambda table: claims.judge(table, [1])[1].verdict
     assert verdict(low({0.5: 0.9}, {0.5: 2.0})) == "not run"
     assert verdict(low({0.3: 0.897}, noise=NOISY)) == "not enough seeds"
@@ -512,7 +512,7 @@ def unequal(table, **epochs):
 
 
 def test_longer_fine_tuning_is_no_evidence():
-    """What information deletion wins with more epochs may be the epochs; what it does not win stays."""
+    """What information deletion wins with more epochs may be the epochs."""
     longer = {"deletion_epochs": ((0, 3), (0.8, 5))}
     won, not_won = both({0.9: 0.5}, {0.9: 0.6}), both({0.9: 0.5}, {0.9: 0.5})
     assert claims.restriction_bites(unequal(won)).holds is True

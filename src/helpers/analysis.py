@@ -100,6 +100,8 @@ def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
     constant = runs[runs.condition == "majority"].groupby(["model", "task"])["value"].mean()
     runs = runs[~runs.condition.isin(["majority", "from_scratch"])]
     runs = runs.join(constant.rename("constant"), on=["model", "task"])
+    if runs.empty:
+        return runs
     above = runs.value - runs.constant
     learnt = (above >= WELL_ABOVE).astype(float).groupby([runs[key] for key in CELL])
     return runs[(above <= AT_THE_CONSTANT) & (learnt.transform("mean") >= 0.5)].reset_index(
@@ -313,7 +315,8 @@ def curve_table(
         Default: the mean over the tasks.
     relative : bool
         `differences` from dense, with the intervals that the rules read, instead of the values with
-        t-intervals of their own. Without dense runs there are none.
+        t-intervals of their own, cut to what a loss or an accuracy can be. Without dense runs there
+        are no differences.
 
     Returns
     -------
@@ -322,7 +325,11 @@ def curve_table(
     """
     rows = rows[rows.task == task] if task else rows
     if not relative:
-        return intervals(task_mean(rows, metric), by=("condition", "sparsity"))
+        table = intervals(task_mean(rows, metric), by=("condition", "sparsity"))
+        least = 0 if metric == "accuracy" or metric.endswith("loss") else None
+        most = 1 if metric == "accuracy" else None
+        table[["low", "high"]] = table[["low", "high"]].clip(least, most)
+        return table
     tables = [
         differences(rows, condition, metric=metric).reset_index().assign(condition=condition)
         for condition in rows.condition.unique()
@@ -428,7 +435,7 @@ def _up_to(held):
 # Lines of accuracy on MLM loss
 
 
-def linear_fit(x, y) -> tuple[float, float, float]:
+def linear_fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
     """Slope, intercept and Pearson correlation of a least-squares line (Fig. 2, left)."""
     fit = stats.linregress(x, y)
     return fit.slope, fit.intercept, fit.rvalue

@@ -1,8 +1,8 @@
-"""Figures from data frames: one colour and marker for each condition, one line style for each source."""
+"""Figures from data frames: a colour and marker a condition, a line style a source."""
 
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,6 +16,9 @@ from .analysis import MARGIN, curve_table, differences, linear_fit, loss_and_acc
 from .conditions import CONDITIONS
 from .tasks import NAMES
 from .weights import expected_difference
+
+if TYPE_CHECKING:
+    import torch
 
 _COLORS = sns.color_palette("colorblind")
 
@@ -63,7 +66,7 @@ PRUNED_COLOR = _COLORS[3]  # of weights below the threshold
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
-def method_style(method):
+def method_style(method: str) -> dict:
     """Colour, marker and label for a way of pruning: random is red here as everywhere."""
     color, marker = {
         "magnitude": (0, "o"),
@@ -74,7 +77,7 @@ def method_style(method):
     return {"color": _COLORS[color], "marker": marker, "label": method}
 
 
-def use_style():
+def use_style() -> None:
     """Fonts and grid of the course; call once at the top of a notebook."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update(
@@ -90,7 +93,7 @@ def use_style():
     )
 
 
-def sparsity_axis(ax):
+def sparsity_axis(ax: Axes) -> Axes:
     """Label the x axis as sparsity in percent."""
     ax.set_xlabel("sparsity (% of weights pruned)")
     return ax
@@ -110,7 +113,7 @@ def curves(
     mine: pd.DataFrame | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
+    """A metric against sparsity, a line for each condition and source, with 95% intervals.
 
     Parameters
     ----------
@@ -196,8 +199,6 @@ def curve_lines(
             )
             if bands:
                 low, high = scale * line.low, scale * line.high
-                if (table["mean"] >= 0).all():  # no differences: what no value can be is not drawn
-                    low, high = _possible(metric, low), _possible(metric, high)
                 ax.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
             if condition not in shown:
                 shown.append(condition)
@@ -278,14 +279,8 @@ def _scale(metric):
     return 100 if metric == "accuracy" else 1
 
 
-def _possible(metric, values):
-    """A loss is never negative, and an accuracy neither that nor above 100%."""
-    least = 0 if metric == "accuracy" or metric.endswith("loss") else None
-    return values.clip(least, 100 if metric == "accuracy" else None)
-
-
-def legend_handles(conditions, sources):
-    """Legend entries for conditions (colour and marker) and sources (line style), as `curves` draws them."""
+def legend_handles(conditions: Iterable[str], sources: Iterable[str]) -> list[Line2D]:
+    """Legend entries for conditions (colour, marker) and sources (line style), as in `curves`."""
     handles = [
         Line2D(
             [],
@@ -311,7 +306,9 @@ def legend_handles(conditions, sources):
     ]
 
 
-def weight_histogram(weight, threshold=None, ax=None):
+def weight_histogram(
+    weight: "torch.Tensor", threshold: float | None = None, ax: Axes | None = None
+) -> Axes:
     """Histogram of the magnitudes of a weight, with the threshold below which it is pruned.
 
     Parameters
@@ -327,8 +324,18 @@ def weight_histogram(weight, threshold=None, ax=None):
     return ax
 
 
-def magnitude_histogram(counts, edges, threshold=None, ax=None):
-    """The same from the counts in bins and the edges of the bins, as `numpy.histogram` gives them."""
+def magnitude_histogram(
+    counts: np.ndarray, edges: np.ndarray, threshold: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """The same from counts in bins and the edges of the bins.
+
+    Parameters
+    ----------
+    counts, edges : numpy.ndarray
+        As `numpy.histogram` gives them.
+    threshold : float, optional
+    ax : matplotlib.axes.Axes, optional
+    """
     ax = ax or plt.gca()
     below = np.searchsorted(edges, threshold, side="right") - 1 if threshold is not None else 0
     below = max(0, min(below, len(counts)))
@@ -355,8 +362,17 @@ def magnitude_histogram(counts, edges, threshold=None, ax=None):
     return ax
 
 
-def mask_image(mask, ax=None, size=96):
-    """The upper left corner of a mask as an image: dark = kept, light = pruned."""
+def mask_image(mask: "torch.Tensor", ax: Axes | None = None, size: int = 96) -> Axes:
+    """The upper left corner of a mask as an image: dark = kept, light = pruned.
+
+    Parameters
+    ----------
+    mask : torch.Tensor
+        Of a matrix.
+    ax : matplotlib.axes.Axes, optional
+    size : int
+        Rows and columns to show.
+    """
     ax = ax or plt.gca()
     corner = mask[:size, :size].cpu().numpy()
     ax.imshow(corner, cmap="cividis_r", vmin=0, vmax=1, interpolation="nearest")
@@ -367,7 +383,7 @@ def mask_image(mask, ax=None, size=96):
     return ax
 
 
-def schedule_lines(schedules, ax=None):
+def schedule_lines(schedules: dict[str, tuple], ax: Axes | None = None) -> Axes:
     """Sparsity against step for several schedules.
 
     Parameters
@@ -390,13 +406,17 @@ def schedule_lines(schedules, ax=None):
     return ax
 
 
-def loss_against_accuracy(rows, condition="info_deletion", ax=None):
+def loss_against_accuracy(
+    rows: pd.DataFrame, condition: str = "info_deletion", ax: Axes | None = None
+) -> Axes:
     """MLM loss against accuracy, a line for each task (Fig. 2, left).
 
     Parameters
     ----------
     rows : pandas.DataFrame
         Tidy rows of one model.
+    condition : str
+    ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
     for number, (task, points) in enumerate(loss_and_accuracy(rows, condition).groupby("task")):
@@ -422,7 +442,9 @@ def loss_against_accuracy(rows, condition="info_deletion", ax=None):
     return ax
 
 
-def format_sizes(rows, ax=None, only=None):
+def format_sizes(
+    rows: pd.DataFrame, ax: Axes | None = None, only: Sequence[str] | None = None
+) -> Axes:
     """Bytes against sparsity, a line for each format, as a share of the dense size.
 
     Parameters
@@ -452,14 +474,19 @@ def format_sizes(rows, ax=None, only=None):
     return sparsity_axis(ax)
 
 
-def engine_times(rows, batch, ax=None, only=None):
-    """Milliseconds against sparsity, a line for each engine, with the middle half of the rounds as a band.
+def engine_times(
+    rows: pd.DataFrame, batch: int, ax: Axes | None = None, only: Sequence[str] | None = None
+) -> Axes:
+    """Milliseconds against sparsity, a line for each engine; the band is half of the rounds.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         Of one model, from `helpers.cost.speed.engine_times`.
     batch : int
+    ax : matplotlib.axes.Axes, optional
+    only : sequence of str, optional
+        Engines; default all.
     """
     ax = ax or plt.gca()
     for engine in only or ENGINE_STYLE:
@@ -478,7 +505,7 @@ def engine_times(rows, batch, ax=None, only=None):
     return sparsity_axis(ax)
 
 
-def roofline(points, roofs, ax=None):
+def roofline(points: pd.DataFrame, roofs: dict, ax: Axes | None = None) -> Axes:
     """Useful operations a second against operations a byte, under the two roofs of the machine.
 
     Parameters
@@ -487,6 +514,7 @@ def roofline(points, roofs, ax=None):
         From `helpers.cost.speed.products`.
     roofs : dict
         From `helpers.cost.speed.roofs`.
+    ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
     x = np.logspace(-2, 3, 100)
@@ -533,8 +561,11 @@ def roofline(points, roofs, ax=None):
     return ax
 
 
-def layer_grid(values):
-    """A series indexed by names as `matrix_names` gives them, as a table: a row a layer, a column a kind of matrix."""
+def layer_grid(values: pd.Series) -> pd.DataFrame:
+    """A series as a table, a row a layer, a column a kind of matrix.
+
+    Its index are names as `matrix_names` gives them.
+    """
     grid = pd.Series(
         {tuple(name.split(" ", 1)): value for name, value in values.items() if name[0].isdigit()}
     ).unstack()
@@ -555,7 +586,7 @@ def layer_grid(values):
     ]
 
 
-def sensitivity_map(rise, top=None, ax=None):
+def sensitivity_map(rise: pd.Series, top: float | None = None, ax: Axes | None = None) -> Axes:
     """How much the loss rises when only this matrix is pruned, as a map of layers and matrices.
 
     Parameters
@@ -588,8 +619,8 @@ def sensitivity_map(rise, top=None, ax=None):
     return ax
 
 
-def mask_differences(measured, ax=None):
-    """Measured mask differences against sparsity, beside 2s(1-s) of independent masks (Fig. 3, top).
+def mask_differences(measured: dict[str, tuple], ax: Axes | None = None) -> Axes:
+    """Mask differences against sparsity, beside 2s(1-s) of independent masks (Fig. 3, top).
 
     Parameters
     ----------
@@ -605,10 +636,10 @@ def mask_differences(measured, ax=None):
         linestyle="--",
         label="independent masks, 2s(1−s)",
     )
-    for number, (name, (sparsities, differences)) in enumerate(measured.items()):
+    for number, (name, (sparsities, fractions)) in enumerate(measured.items()):
         ax.plot(
             100 * np.asarray(sparsities),
-            100 * np.asarray(differences),
+            100 * np.asarray(fractions),
             marker="osX^"[number % 4],
             color=_COLORS[number],
             label=name,
@@ -619,7 +650,7 @@ def mask_differences(measured, ax=None):
     return sparsity_axis(ax)
 
 
-def matrix_names(names):
+def matrix_names(names: Iterable[str]) -> list[str]:
     """Short names of matrices for axes: "0 query" for layer 0's query."""
     short = []
     for name in names:
@@ -723,7 +754,7 @@ def regime_differences(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 
 def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Shade the regimes behind a figure over sparsity, each named at the top; the hatch tells them apart, too.
+    """Shade the regimes behind a figure over sparsity, each with a hatch and a name at the top.
 
     Parameters
     ----------
@@ -756,7 +787,7 @@ def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def regime_map(sources, ax=None):
+def regime_map(sources: dict[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Which regime each source is in at each sparsity, by the rule of `helpers.analysis.regimes`.
 
     Parameters

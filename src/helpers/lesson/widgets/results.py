@@ -1,5 +1,7 @@
 """Widgets about results: accuracy and losses against sparsity, bytes and milliseconds."""
 
+from functools import cache
+
 import ipywidgets
 import numpy as np
 
@@ -21,7 +23,7 @@ def results_explorer(sources, mine=None, metric="accuracy"):
         Shown at first.
     """
     first = next(iter(sources.values()))
-    tasks = [("mean over tasks", "")] + [(tasks.NAMES[task], task) for task in first.task.unique()]
+    of_tasks = [(tasks.NAMES[task], task) for task in first.task.unique()]
     metrics = [(plots.METRIC_LABEL[m], m) for m in ("accuracy", "train_loss", "mlm_loss")]
     conditions = [
         (CONDITIONS[c].label, c)
@@ -43,34 +45,28 @@ def results_explorer(sources, mine=None, metric="accuracy"):
     relative = ipywidgets.Checkbox(False, description="show the difference from dense", **WIDE)
     bands = ipywidgets.Checkbox(True, description="show 95% intervals", **WIDE)
 
-    # means and intervals take longer than a drawing
-    means = {
-        (name, metric, task): analysis.intervals(
-            analysis.task_mean(rows[rows.task == task] if task else rows, metric)
-        )
-        for name, rows in sources.items()
-        for _, metric in metrics
-        for _, task in tasks
-    }
+    @cache  # means and intervals take longer than a drawing
+    def table(name, metric, task, relative):
+        return analysis.curve_table(sources[name], metric, task or None, relative)
 
     def stage(figure, **values):
         sentence = draw(figure.subplots(), **values)
         return lambda: sentence, []
 
     def draw(ax, metric, task, source, conditions, relative, bands):
-        used = {name: means[name, metric, task] for name in sources if source in ("", name, "mine")}
-        own = None if relative or source not in ("", "mine") else mine
-        plots.curves(
-            used,
-            metric,
-            conditions if source != "mine" else (),
-            task=task or None,
-            relative=relative,
-            mine=own,
-            bands=bands,
-            ax=ax,
-            legend_at={"loc": "center left", "bbox_to_anchor": (1, 0.5)},
-        )  # where there is room need not be searched
+        names = [name for name in sources if source in ("", name, "mine")]
+        used = {name: table(name, metric, task, relative) for name in names}
+        drawn = conditions if source != "mine" else ()
+        legend = plots.legend_handles(
+            plots.curve_lines(used, metric, drawn, bands=bands, ax=ax), sources=used
+        )
+        plots.floor_lines(used[names[0]], metric, ax)
+        if mine is not None and not relative and source in ("", "mine"):
+            legend += plots.own_runs(mine, metric, task, ax)
+        # where there is room need not be searched
+        ax.legend(handles=legend, loc="center left", bbox_to_anchor=(1, 0.5))
+        ax.set_ylabel((plots.RELATIVE_LABEL if relative else plots.METRIC_LABEL)[metric])
+        plots.sparsity_axis(ax)
         ax.set_title(tasks.NAMES[task] if task else "mean over tasks")
         scale, unit = (
             (1, " nats") if metric != "accuracy" else (100, " points" if relative else "%")
@@ -84,13 +80,9 @@ def results_explorer(sources, mine=None, metric="accuracy"):
             ]
             return f"Your own runs: {'; '.join(parts) or 'none of this task and metric (a run is of one task, so it has no place in a mean over tasks)'}."
         name, values = next(iter(used.items()))
-        shift = values[values.condition == "dense"]["mean"].mean() if relative else 0
         sign = "+" if relative else ""
         for condition in conditions:
-            line = (
-                values[values.condition == condition].set_index("sparsity")["mean"].sort_index()
-                - shift
-            )
+            line = values[values.condition == condition].set_index("sparsity")["mean"].sort_index()
             if len(line):
                 parts.append(
                     f"{CONDITIONS[condition].label} {scale * line.iloc[0]:{sign}.1f}{unit} at {100 * line.index[0]:.0f}% and "
@@ -102,7 +94,7 @@ def results_explorer(sources, mine=None, metric="accuracy"):
         stage,
         {
             "metric": choice(metrics, "metric", metric),
-            "task": choice(tasks, "task"),
+            "task": choice([("mean over tasks", ""), *of_tasks], "task"),
             "source": shown,
             "conditions": chosen,
             "relative": relative,

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import torch
 import widget_notebook
+from matplotlib.text import Text
 from PIL import Image
 from transformers import BertConfig, BertModel
 
@@ -204,6 +205,33 @@ def test_every_figure_of_a_widget_has_the_same_size(boxes, name):
     assert box.picture.layout.width == f"{width}px" and box.picture.layout.height == "auto"
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "bert_forgets"])
+def test_no_words_in_a_figure_are_cut_off(boxes, name):
+    box = boxes[name]
+    still = {n: c.value for n, c in box.controls.items() if n not in box._moving}
+    canvas = box._scene(**still).canvas
+    frame, words = canvas.figure.bbox, canvas.figure.findobj(Text)
+    words = [word for word in words if word.get_text().strip() and word.get_visible()]
+    assert len(words) > 5
+    for word in words:
+        # ticks outside the axes' limits are not drawn; their labels are known all the same
+        if word in [label for ax in canvas.figure.axes for label in hidden_ticks(ax)]:
+            continue
+        extent = word.get_window_extent(canvas.get_renderer())
+        inside = extent.x0 >= -1 and extent.y0 >= -1
+        inside &= extent.x1 <= frame.x1 + 1 and extent.y1 <= frame.y1 + 1
+        assert inside, f"{word.get_text()!r} at {extent} of {frame}"
+
+
+def hidden_ticks(ax):
+    """The labels of ticks that lie outside the axes."""
+    for axis in (ax.xaxis, ax.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+            if not low <= tick.get_loc() <= high:
+                yield from (tick.label1, tick.label2)
+
+
 def test_no_two_controls_share_their_layout(boxes):
     controls = [control for box in boxes.values() for control in box.controls.values()]
     controls += [predictions.number("How much?").control, predictions.number("Why?").control]
@@ -347,14 +375,14 @@ def test_sensitivity_map_calls_what_chance_may_do_too_small_to_tell(model):
     said = re.sub("<[^>]*>", "", box.readout.value)
     assert f"{names[18]} (+0.50 nats), then {names[19]} (+0.20); least" in said
     said = re.sub("<[^>]*>", "", box.at(sparsity=0.1)[1])
-    assert "none is sensitive; rises of up to 0.005 nats are too small to tell" in said
+    assert "every rise is too small to tell from none (up to 0.005 nats)" in said
     assert {text.get_text() for text in figure.artists[1:]} == {"0.00"}, "a signed zero"
     said = re.sub("<[^>]*>", "", widgets.sensitivity_map(some, noise=0.1).readout.value)
-    assert "18 of 20 matrices are not sensitive; rises of up to 0.1 nats" in said
+    assert "Too small to tell (up to 0.1 nats): 18 of 20 matrices" in said
     # a fall of 0.04 says that chance reaches as far
     none.loc[0, "rise"] = -0.04
     said = widgets.sensitivity_map(pd.concat([none, some])).readout.value
-    assert "18 of 20 matrices are not sensitive; rises of up to 0.04 nats" in said
+    assert "Too small to tell (up to 0.04 nats): 18 of 20 matrices" in said
 
 
 def test_a_slider_draws_what_a_new_figure_would_show(model):

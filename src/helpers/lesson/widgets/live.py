@@ -44,7 +44,7 @@ class LiveFigure(ipywidgets.VBox):
         self,
         draw: Callable[[Figure, str, pd.DataFrame], str],
         task: str,
-        size: tuple[float, float] = (10.4, 4.6),
+        size: tuple[float, float] = (8.6, 4.4),
     ):
         self._draw, self._size = draw, size
         self.picture, self.readout = picture_of(size), readout_of(size)
@@ -69,7 +69,7 @@ class LiveFigure(ipywidgets.VBox):
 
 
 def live_curves(
-    sources: Mapping[str, pd.DataFrame], task: str, size: tuple[float, float] = (10.4, 4.6)
+    sources: Mapping[str, pd.DataFrame], task: str, size: tuple[float, float] = (8.6, 4.4)
 ) -> LiveFigure:
     """The task's metric against sparsity; your own results are stars.
 
@@ -93,7 +93,8 @@ def live_curves(
         own = rows[(rows.metric == metric) & (rows.task == task)]
         points = [_point(row, metric) for row in own.itertuples()]
         label = plots.METRIC_LABEL[metric].split(" (")[0]
-        return f"{label} of your runs on {NAMES[task]}: {', '.join(points) or 'none yet'}."
+        said = f"{label} of your runs on {NAMES[task]}: {', '.join(points) or 'none yet'}."
+        return said[0].upper() + said[1:]
 
     return LiveFigure(draw, task, size)
 

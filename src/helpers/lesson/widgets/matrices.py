@@ -205,7 +205,7 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
         "end": slider(steps // 2, "last step", 0, steps, step),
         "exponent": slider(3, "exponent", 1, 6, 1),
     }
-    return Explorer(stage, controls, size=(9.6, 3.4), moving=tuple(controls))
+    return Explorer(stage, controls, moving=tuple(controls))
 
 
 def bert_forgets(
@@ -360,7 +360,7 @@ def sensitivity_map(costs: pd.DataFrame, noise: float | None = None) -> Explorer
     return Explorer(
         stage,
         {"sparsity": sparsity_slider(max(rises), list(rises))},
-        size=(8.6, 1.4 + 0.4 * layers),
+        size=(8.6, 1.6 + 0.4 * layers),
         moving=("sparsity",),
     )
 
@@ -368,16 +368,15 @@ def sensitivity_map(costs: pd.DataFrame, noise: float | None = None) -> Explorer
 def _sensitivities(rise, sparsity, noise):
     """Which matrices matter most, in words."""
     told = rise[rise > noise].sort_values(ascending=False)
-    small = f"rises of up to {noise:.2g} nats are too small to tell"
-    start = f"Each matrix alone pruned to {sparsity:.0%}: "
+    start, limit = f"Each matrix alone pruned to {sparsity:.0%}: ", f"up to {noise:.2g} nats"
     if told.empty:
-        return f"{start}none is sensitive; {small}."
+        return f"{start}every rise is too small to tell from none ({limit})."
     ranked = [f"{name} ({value:+.2f})" for name, value in told.items()]
     said = f"{start}most sensitive is <b>{told.index[0]}</b> ({told.iloc[0]:+.2f} nats)"
     if len(told) > 1:
         said += f", then {ranked[1]}"
     if len(told) < len(rise):
-        said += f". {len(rise) - len(told)} of {len(rise)} matrices are not sensitive; {small}"
+        said += f". Too small to tell ({limit}): {len(rise) - len(told)} of {len(rise)} matrices"
     elif len(told) > 2:
         said += f"; least {ranked[-1]}"
     outside = [
@@ -413,11 +412,12 @@ def mask_overlap(before: torch.nn.Module, after: torch.nn.Module) -> Explorer:
         ax, places = figure.subplots(), list(differ[by])
         bars = ax.barh(places, [0] * len(places), color=CONDITIONS["prune_pretrain"].color)
         line = ax.axvline(0, color="0.4", linestyle="--")
-        label = ax.text(
-            0,
-            0.02,
-            "independent masks ",
-            transform=ax.get_xaxis_transform(),
+        label = ax.annotate(
+            "independent masks",
+            (0, 0.02),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(-3, 0),
+            textcoords="offset points",
             rotation=90,
             ha="right",
             va="bottom",
@@ -437,7 +437,8 @@ def mask_overlap(before: torch.nn.Module, after: torch.nn.Module) -> Explorer:
             for bar, share in zip(bars, here.values()):
                 bar.set_width(100 * share)
             line.set_xdata([100 * expected] * 2)
-            label.set(x=100 * expected, ha="left" if expected < 0.02 else "right")
+            label.xy, left = (100 * expected, 0.02), expected > 0.02
+            label.set(x=-3 if left else 3, ha="right" if left else "left")
             most, least = max(here, key=here.get), min(here, key=here.get)
             return (
                 f"At {sparsity:.0%} sparsity the masks differ in <b>{total[place]:.2%}</b> of all "

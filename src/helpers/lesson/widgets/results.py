@@ -87,8 +87,8 @@ def results_explorer(
             ),
             "bands": ipywidgets.Checkbox(True, description="show 95% intervals", **wide()),
         },
-        size=(10.4, 4.6),
-        margins={"left": 0.08, "right": 0.76, "bottom": 0.13, "top": 0.92},
+        size=(8.6, 4.4),
+        margins={"left": 0.09, "right": 0.7, "bottom": 0.13, "top": 0.92},
     )
 
 
@@ -125,8 +125,10 @@ def _ends(source, means, metric, conditions, relative):
 
 def _value(value, metric, relative=False):
     """A result with its unit; with its sign, where it is a difference from dense."""
-    scale, unit = (1, " nats") if metric != "accuracy" else (100, " points" if relative else "%")
-    return f"{scale * value:{'+' if relative else ''}z.1f}{unit}"
+    sign = "+" if relative else ""
+    if metric != "accuracy":
+        return f"{value:{sign}z.2f} nats"
+    return f"{100 * value:{sign}z.1f}{' points' if relative else '%'}"
 
 
 def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:
@@ -157,7 +159,9 @@ def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:
         lines = [ax.axvline(0, color="black", linewidth=1) for ax in (left, right)]
         for ax in (left, right):
             ax.set_xlim(0, 100)
-            ax.legend(fontsize=8)
+            # under the figure, where neither curves nor the line run through it
+            place = {"loc": "upper left", "bbox_to_anchor": (-0.18, -0.2), "ncols": 2}
+            ax.legend(fontsize=8, handlelength=1.5, columnspacing=1, **place)
 
         def move(sparsity):
             for line in lines:
@@ -187,8 +191,7 @@ def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:
                 f"Fastest: <b>{plots.ENGINE_STYLE[fastest].label}, {_ms(here[fastest])}</b>."
             )
 
-        # the legends lie over the lines
-        return move, [*lines, left.get_legend(), right.get_legend()]
+        return move, lines
 
     return Explorer(
         stage,
@@ -197,9 +200,9 @@ def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:
             "batch": choice(batches, "batch"),
             "sparsity": sparsity_slider(0.7),
         },
-        size=(9.6, 3.8),
+        size=(8.6, 4.6),
         moving=("sparsity",),
-        margins={"left": 0.07, "right": 0.98, "bottom": 0.14, "top": 0.97, "wspace": 0.26},
+        margins={"left": 0.09, "right": 0.98, "bottom": 0.34, "top": 0.97, "wspace": 0.26},
     )
 
 

@@ -542,7 +542,7 @@ def sensitivity_map(rise, top=None, ax=None):
         ax.text(
             x,
             y,
-            f"{value:.2f}",
+            f"{value:z.2f}",
             ha="center",
             va="center",
             fontsize=9,

@@ -108,7 +108,7 @@ def lab(tmp_path_factory):
         yield address
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(120)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +126,7 @@ def run_all(browser, lab, name, widgets):
     """Open a notebook, run it, and wait for its widgets."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page = browser.new_page(viewport={"width": 1300, "height": 900})
-    page.goto(f"{lab}/lab/tree/{name}.ipynb?reset")
+    page.goto(f"{lab}/lab/tree/{name}.ipynb?reset", timeout=90_000)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
     page.get_by_text("(ipykernel) | Idle").wait_for(
         timeout=90_000
@@ -135,7 +135,7 @@ def run_all(browser, lab, name, widgets):
     page.get_by_text("Run All Cells", exact=True).click()
     boxes = page.locator(".jp-OutputArea-output .widget-vbox:not(.widget-vbox .widget-vbox)")
     failed = page.locator("[data-mime-type='application/vnd.jupyter.error']")
-    for _ in range(240):
+    for _ in range(800):  # minutes, where others want the cores as well
         if boxes.count() >= widgets or failed.count():
             break
         time.sleep(0.5)
@@ -183,7 +183,7 @@ def state(box):
 
 
 def changed(box, before):
-    for _ in range(150):  # on a busy machine a figure may take seconds
+    for _ in range(300):  # on a busy machine a figure may take seconds
         if state(box) != before:
             return True
         time.sleep(0.1)

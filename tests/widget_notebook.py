@@ -37,7 +37,7 @@ matrix_costs = pd.DataFrame(
     columns=["matrix", "sparsity", "rise"],
 )
 ours, theirs = reference.rows("tiny"), paper.table1_rows()
-sources = {"pocket BERT": ours, "BERT-Base (paper)": theirs}
+sources = both_sources = {"pocket BERT": ours, "BERT-Base (paper)": theirs}
 mine = {"condition": ["prune_pretrain"], "sparsity": 0.5, "metric": "accuracy"}
 mine = pd.DataFrame(mine | {"value": 0.8, "task": "cola"})
 before = training.load_classifier(profiles.locate("pocket"), tasks.LABELS["cola"])
@@ -45,6 +45,7 @@ after = copy.deepcopy(before)
 with torch.no_grad():
     for weight in pruning.prunable_parameters(after).values():
         weight.add_(0.05 * torch.randn_like(weight))
+shipped_sizes, shipped_times = reference.costs("bytes"), reference.costs("milliseconds")
 TASK, SPARSITIES = "cola", (0.5, 0.8)
 """
 # Every position of every control, or up to 25 of them; the last ones put it back

@@ -606,7 +606,7 @@ def sensitivity_map(rise: pd.Series, top: float | None = None, ax: Axes | None =
         ax.text(
             x,
             y,
-            f"{value:.2f}",
+            f"{value:z.2f}",
             ha="center",
             va="center",
             fontsize=9,

@@ -936,15 +936,12 @@ def predict(
     ValueError
         If there are no examples.
     """
-<<<<<<< HEAD
     if not len(data):
         raise ValueError(
             "there are no examples to predict: the data have no rows. Pass at least one example; "
             "a profile's dev_rows and train_rows say how many are used."
         )
-=======
     use_threads(model)
->>>>>>> lab
     model.eval()
     collate = DataCollatorWithPadding(tokenizer)
     keep = set(tokenizer.model_input_names) | {"labels"}

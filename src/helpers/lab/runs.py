@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import data, tasks
+from ..checks import check_profile
 from ..conditions import CONDITIONS, check_condition
 from ..profiles import Profile, content, current, get, locate
 from ..pruning import check_sparsity
@@ -150,7 +151,7 @@ def plan(
     """
     profile = profile or current()
     check_values(profile)
-    # data.check_profile(profile)  # TODO-merge
+    check_profile(profile)
     conditions, sparsities, tasks, seeds = map(list, (conditions, sparsities, tasks, seeds))
     rates = list(profile.learning_rates if learning_rates is None else learning_rates)
     for task in tasks:

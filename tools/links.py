@@ -73,7 +73,8 @@ def colab_cell(address):
     """
     return f"""import sys
 
-if "google.colab" in sys.modules:  # Colab lacks the course and evaluate; its own torch and NumPy stay as they are
+# Colab lacks the course and evaluate; its own torch and NumPy stay as they are
+if "google.colab" in sys.modules:
     %pip install -q --no-deps git+{address} evaluate"""
 
 

@@ -692,7 +692,16 @@ def regime_map(sources, ax=None):
     return ax
 
 
-def against_sparsity(table, ylabel, title, *, styles=None, ends=None, percent=True, ax=None):
+def against_sparsity(
+    table: pd.DataFrame,
+    ylabel: str,
+    title: str,
+    *,
+    styles: dict | None = None,
+    ends: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    percent: bool = True,
+    ax: plt.Axes | None = None,
+) -> plt.Axes:
     """A line against sparsity for each column of a table.
 
     Parameters
@@ -734,7 +743,9 @@ def _usual_style(name, number):
     return {"marker": "os^DXv"[number % 6]}
 
 
-def reference_line(value, words, side="left", ax=None):
+def reference_line(
+    value: float, words: str, side: str = "left", ax: plt.Axes | None = None
+) -> plt.Axes:
     """A thin horizontal line, with what it stands for written on it.
 
     Parameters
@@ -765,7 +776,7 @@ def reference_line(value, words, side="left", ax=None):
     return ax
 
 
-def means_and_seeds(table, styles, ax=None):
+def means_and_seeds(table: pd.DataFrame, styles: dict, ax: plt.Axes | None = None) -> plt.Axes:
     """A line through the means over seeds for each column of a table, each seed as a small mark.
 
     Parameters
@@ -790,7 +801,7 @@ def means_and_seeds(table, styles, ax=None):
     return ax
 
 
-def interval_bars(intervals, styles, ax=None):
+def interval_bars(intervals: dict, styles: dict, ax: plt.Axes | None = None) -> plt.Axes:
     """Means with their intervals as error bars, a line for each name.
 
     Parameters
@@ -815,7 +826,7 @@ def interval_bars(intervals, styles, ax=None):
     return ax
 
 
-def spread_histogram(deviations, title, ax=None):
+def spread_histogram(deviations, title: str, ax: plt.Axes | None = None) -> plt.Axes:
     """How many matrices have which standard deviation of their weights (Table 3).
 
     Parameters
@@ -836,7 +847,7 @@ def spread_histogram(deviations, title, ax=None):
     return ax
 
 
-def head_dots(rows, title, ax=None):
+def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt.Axes:
     """The share of each attention head that is pruned, a dot a head (Fig. 4, left).
 
     Parameters

@@ -816,3 +816,184 @@ def regime_map(sources: dict[str, pd.DataFrame], ax: Axes | None = None) -> Axes
     ax.set_xlim(4, 96)
     ax.set_xticks(range(10, 100, 10))
     return ax
+
+
+def against_sparsity(
+    table: pd.DataFrame,
+    ylabel: str,
+    title: str,
+    *,
+    styles: dict | None = None,
+    ends: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    percent: bool = True,
+    ax: plt.Axes | None = None,
+) -> plt.Axes:
+    """A line against sparsity for each column of a table.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Indexed by sparsity, a fraction; a column for each line. The ways of pruning that
+        `method_style` knows look as they do everywhere.
+    ylabel, title : str
+        The title is what the figure shows.
+    styles : dict of str to dict, optional
+        Column → keywords of `matplotlib.axes.Axes.plot`, in place of the usual look.
+    ends : (pandas.DataFrame, pandas.DataFrame), optional
+        Lower and upper ends of intervals, tables like the first; drawn as bands.
+    percent : bool
+        Draw the values in percent, for fractions.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, scale = ax or plt.gca(), 100 if percent else 1
+    for number, name in enumerate(table):
+        style = (styles or {}).get(name) or _usual_style(name, number)
+        (line,) = ax.plot(100 * table.index, scale * table[name], **style | {"label": name})
+        if ends is not None:
+            low, high = (scale * end[name] for end in ends)
+            ax.fill_between(100 * table.index, low, high, color=line.get_color(), alpha=0.15)
+    ax.set_ylabel(ylabel)
+    ax.set_title(title)
+    ax.legend()
+    return sparsity_axis(ax)
+
+
+def _usual_style(name, number):
+    """The look of a way of pruning; of anything else, a marker by its number."""
+    if name in ("magnitude", "gradual", "one shot", "random"):
+        return method_style(name)
+    return {"marker": "os^DXv"[number % 6]}
+
+
+def reference_line(
+    value: float, words: str, side: str = "left", ax: plt.Axes | None = None
+) -> plt.Axes:
+    """A thin horizontal line, with what it stands for written on it.
+
+    Parameters
+    ----------
+    value : float
+        On the y axis.
+    words : str
+    side : {"left", "right"}
+        Where the words stand; choose the side on which the curves leave room.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    ax.axhline(value, color="0.4", linestyle="--", linewidth=1)
+    ax.annotate(
+        words,
+        (0.01 if side == "left" else 0.99, value),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha=side,
+        fontsize=9,
+        color="0.3",
+    )
+    return ax
+
+
+def means_and_seeds(table: pd.DataFrame, styles: dict, ax: plt.Axes | None = None) -> plt.Axes:
+    """A line through the means over seeds for each column of a table, each seed as a small mark.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Indexed by x and seed; a column for each line.
+    styles : dict of str to dict
+        Column → keywords of `matplotlib.axes.Axes.plot`, with a marker and a colour.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, x = ax or plt.gca(), table.index.get_level_values(0)
+    for name, style in styles.items():
+        means = table[name].groupby(level=0).mean()
+        ax.plot(means.index, means, **style | {"label": name})
+        single = {"marker": style["marker"], "color": style["color"], "markersize": 4, "alpha": 0.4}
+        ax.plot(x, table[name], linestyle="", **single)
+    ax.legend()
+    return ax
+
+
+def interval_bars(intervals: dict, styles: dict, ax: plt.Axes | None = None) -> plt.Axes:
+    """Means with their intervals as error bars, a line for each name.
+
+    Parameters
+    ----------
+    intervals : dict of str to pandas.DataFrame
+        Name → columns ``mean``, ``low`` and ``high``, indexed by x.
+    styles : dict of str to dict
+        Name → keywords of `matplotlib.axes.Axes.errorbar`.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    for name, found in intervals.items():
+        ends = [found["mean"] - found.low, found.high - found["mean"]]
+        style = styles[name] | {"label": name}
+        ax.errorbar(found.index, found["mean"], ends, capsize=4, **style)
+    ax.axhline(0, color="0.4", linewidth=1)
+    ax.legend()
+    return ax
+
+
+def spread_histogram(deviations, title: str, ax: plt.Axes | None = None) -> plt.Axes:
+    """How many matrices have which standard deviation of their weights (Table 3).
+
+    Parameters
+    ----------
+    deviations : sequence of float
+        One for each matrix.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = sns.histplot(x=deviations, bins=12, ax=ax or plt.gca())
+    ax.set_title(title)
+    ax.set_xlabel("standard deviation of a matrix's weights")
+    ax.set_ylabel("number of matrices")
+    return ax
+
+
+def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt.Axes:
+    """The share of each attention head that is pruned, a dot a head (Fig. 4, left).
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        A row a head: ``overall``, the sparsity of every matrix; ``layer``; ``sparsity``, that of
+        the head. Sparsities are fractions.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    percent = rows.assign(
+        sparsity=100 * rows.sparsity, overall=(100 * rows.overall).round().astype(int)
+    )
+    look = {"palette": "colorblind", "size": 8, "alpha": 0.8, "dodge": True}
+    ax = sns.stripplot(percent, x="overall", y="sparsity", hue="layer", ax=ax or plt.gca(), **look)
+    ax.set_xlabel("sparsity of every matrix (%)")
+    ax.set_ylabel("share of a head that is pruned (%)")
+    ax.set_title(title)
+    return ax

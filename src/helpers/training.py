@@ -783,3 +783,19 @@ def top_words(model, tokenizer, sentence, count=5):
         (tokenizer.convert_ids_to_tokens(int(i)), float(p))
         for p, i in zip(best.values, best.indices)
     ]
+
+
+class EachEpoch(TrainerCallback):
+    """Calls a function with the model after each epoch of training.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the model; what it returns is dropped.
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_epoch_end(self, args, state, control, model=None, **kwargs):
+        self.function(model)

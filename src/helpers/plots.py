@@ -948,7 +948,9 @@ def steps_of_two_tasks(steps, claimed, title, ax=None):
     ax, (x, y) = ax or plt.gca(), claimed
     for condition, of_condition in steps.groupby("condition", sort=False):
         style = CONDITIONS[condition]
-        filled, hollow = (of_condition[of_condition.floored == floored] for floored in (False, True))
+        filled, hollow = (
+            of_condition[of_condition.floored == floored] for floored in (False, True)
+        )
         look = {"marker": style.marker, "s": 60, "edgecolor": style.color}
         ax.scatter(filled[x], filled[y], facecolor=style.color, label=style.label, **look)
         ax.scatter(hollow[x], hollow[y], facecolor="none", **look)
@@ -1006,4 +1008,61 @@ def places(before, after, title, ax=None):
     ax.set_xlabel("place before fine-tuning (%)")
     ax.set_ylabel("place after (%)")
     ax.set_title(title)
+    return ax
+
+
+def own_times(rows, batch, ax=None):
+    """The learner's own milliseconds as stars, in the colours of `engine_times`.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of one model, from `helpers.cost.speed.engine_times`.
+    batch : int
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    star = {"linestyle": "", "marker": "*", "markersize": 15, "markeredgecolor": "black"}
+    for engine, points in rows[rows.batch == batch].groupby("engine"):
+        color = ENGINE_STYLE[engine].color
+        ax.plot(100 * points.sparsity, points.ms, color=color, zorder=5, **star)
+    return ax
+
+
+def accuracy_against_time(kinds, dense, ax=None):
+    """Accuracy against milliseconds, a line for each kind of pruning, labelled by sparsity.
+
+    Parameters
+    ----------
+    kinds : dict of str to (pandas.DataFrame, style)
+        Name in the legend → a table indexed by sparsity with ``ms``, ``mean``, ``low`` and
+        ``high``, fractions; and what has a ``color`` and a ``marker``.
+    dense : (float, float)
+        Milliseconds and accuracy, a fraction, of the model that is not pruned.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    for name, (line, style) in kinds.items():
+        ends = np.stack([line["mean"] - line.low, line.high - line["mean"]])
+        look = {"color": style.color, "marker": style.marker, "markersize": 8, "capsize": 3}
+        ax.errorbar(line.ms, 100 * line["mean"], yerr=100 * ends, label=name, **look)
+        for sparsity, ms, mean in zip(line.index, line.ms, line["mean"]):
+            place = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 9}
+            ax.annotate(f"{sparsity:.0%}", (ms, 100 * mean), **place)
+    style, (ms, accuracy) = CONDITIONS["dense"], dense
+    look = {"color": style.color, "marker": style.marker, "linestyle": ""}
+    ax.plot(ms, 100 * accuracy, label="dense, nothing pruned", **look)
+    ax.axhline(100 * accuracy, color="0.35", linestyle="--", linewidth=1)
+    ax.set_xlim(0)
+    ax.set_ylabel(METRIC_LABEL["accuracy"])
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    ax.set_title("Accuracy against time: up and to the left is better")
     return ax

@@ -997,3 +997,209 @@ def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt
     ax.set_ylabel("share of a head that is pruned (%)")
     ax.set_title(title)
     return ax
+
+
+def called_free(losses, shares, margin, title, ax=None):
+    """How often a comparison calls a sparsity free, against what is truly lost there.
+
+    Parameters
+    ----------
+    losses : numpy.ndarray
+        True losses in points, shape (n,).
+    shares : dict of str to numpy.ndarray
+        Name of a line → comparisons that say free, in %, shape (n,).
+    margin : float
+        The measured loss, in points, up to which a comparison says free.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    for number, (name, share) in enumerate(shares.items()):
+        marker = {"marker": "osD^vX"[number % 6], "markevery": max(1, len(losses) // 5)}
+        ax.plot(losses, share, label=name, **marker)
+    ax.axvline(margin, color="0.5", linewidth=1)
+    ax.annotate(" margin", (margin, 2), fontsize=9, color="0.3")
+    ax.set_xlabel("true loss (points)")
+    ax.set_ylabel("comparisons that call it free (%)")
+    ax.set_title(title)
+    ax.legend()
+    return ax
+
+
+def loss_in_parts(parts, title, ax=None):
+    """The accuracy that pruning loses at each sparsity, in two parts, as stacked bars.
+
+    Parts of unlike sign both start from 0.
+
+    Parameters
+    ----------
+    parts : pandas.DataFrame
+        Indexed by sparsity, a fraction: ``deletion`` and ``restriction``, in points.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, x = ax or plt.gca(), 100 * parts.index
+    stacked = np.where(parts.deletion * parts.restriction > 0, parts.deletion, 0)
+    deletion = {"color": CONDITIONS["info_deletion"].color}
+    restriction = {"color": CONDITIONS["prune_pretrain"].color, "hatch": "//", "edgecolor": "white"}
+    ax.bar(x, parts.deletion, 7, label="deletion: lost even\nwithout the restriction", **deletion)
+    ax.bar(
+        x,
+        parts.restriction,
+        7,
+        bottom=stacked,
+        label="restriction: won back\nwithout it",
+        **restriction,
+    )
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set_ylabel("accuracy lost against dense (points)")
+    ax.set_title(title)
+    return sparsity_axis(ax)
+
+
+def steps_of_two_tasks(steps, claimed, title, ax=None):
+    """What an extra share of pruning costs one task against another, a mark for each step.
+
+    Parameters
+    ----------
+    steps : pandas.DataFrame
+        A row a step: ``condition``, ``floored`` (bool: drawn hollow) and the points lost by each
+        task, under its name.
+    claimed : dict of str to float
+        Name of a task → points, first that of the x axis, then that of the y axis; drawn as a star.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, (x, y) = ax or plt.gca(), claimed
+    for condition, of_condition in steps.groupby("condition", sort=False):
+        style = CONDITIONS[condition]
+        filled, hollow = (
+            of_condition[of_condition.floored == floored] for floored in (False, True)
+        )
+        look = {"marker": style.marker, "s": 60, "edgecolor": style.color}
+        ax.scatter(filled[x], filled[y], facecolor=style.color, label=style.label, **look)
+        ax.scatter(hollow[x], hollow[y], facecolor="none", **look)
+    star = {"marker": "*", "markersize": 18, "color": "black", "linestyle": ""}
+    ax.plot(claimed[x], claimed[y], label="the paper's sentence", **star)
+    ax.set_xlabel(f"{x}: accuracy lost (points)")
+    ax.set_ylabel(f"{y}: accuracy lost (points)")
+    ax.set_title(title)
+    ax.legend()
+    return ax
+
+
+def movement_by_matrix(movement, ax=None):
+    """How far the weights of each matrix move on average in the order of magnitudes, as bars.
+
+    Parameters
+    ----------
+    movement : pandas.DataFrame
+        From `helpers.weights.sort_order_movement`: ``matrix``, and ``mean`` as a fraction.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, color = ax or plt.gca(), CONDITIONS["prune_pretrain"].color
+    ax.barh(matrix_names(movement.matrix), 100 * movement["mean"], color=color)
+    ax.invert_yaxis()
+    ax.tick_params(axis="y", labelsize=9)
+    ax.set_xlabel("mean movement in the order of magnitudes (%)")
+    return ax
+
+
+def places(before, after, title, ax=None):
+    """The place of each weight in the order of magnitudes, before and after fine-tuning.
+
+    Parameters
+    ----------
+    before, after : numpy.ndarray
+        The weights, of one shape.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    x, y = (
+        100 * abs(weights).ravel().argsort().argsort() / weights.size for weights in (before, after)
+    )
+    dots = {"s": 1, "alpha": 0.3, "color": CONDITIONS["prune_pretrain"].color}
+    ax.scatter(x, y, rasterized=True, **dots)
+    ax.plot([0, 100], [0, 100], color="black", linewidth=0.8)
+    ax.set_xlabel("place before fine-tuning (%)")
+    ax.set_ylabel("place after (%)")
+    ax.set_title(title)
+    return ax
+
+
+def own_times(rows, batch, ax=None):
+    """The learner's own milliseconds as stars, in the colours of `engine_times`.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of one model, from `helpers.cost.speed.engine_times`.
+    batch : int
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    star = {"linestyle": "", "marker": "*", "markersize": 15, "markeredgecolor": "black"}
+    for engine, points in rows[rows.batch == batch].groupby("engine"):
+        color = ENGINE_STYLE[engine].color
+        ax.plot(100 * points.sparsity, points.ms, color=color, zorder=5, **star)
+    return ax
+
+
+def accuracy_against_time(kinds, dense, ax=None):
+    """Accuracy against milliseconds, a line for each kind of pruning, labelled by sparsity.
+
+    Parameters
+    ----------
+    kinds : dict of str to (pandas.DataFrame, style)
+        Name in the legend → a table indexed by sparsity with ``ms``, ``mean``, ``low`` and
+        ``high``, fractions; and what has a ``color`` and a ``marker``.
+    dense : (float, float)
+        Milliseconds and accuracy, a fraction, of the model that is not pruned.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    for name, (line, style) in kinds.items():
+        ends = np.stack([line["mean"] - line.low, line.high - line["mean"]])
+        look = {"color": style.color, "marker": style.marker, "markersize": 8, "capsize": 3}
+        ax.errorbar(line.ms, 100 * line["mean"], yerr=100 * ends, label=name, **look)
+        for sparsity, ms, mean in zip(line.index, line.ms, line["mean"]):
+            place = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 9}
+            ax.annotate(f"{sparsity:.0%}", (ms, 100 * mean), **place)
+    style, (ms, accuracy) = CONDITIONS["dense"], dense
+    look = {"color": style.color, "marker": style.marker, "linestyle": ""}
+    ax.plot(ms, 100 * accuracy, label="dense, nothing pruned", **look)
+    ax.axhline(100 * accuracy, color="0.35", linestyle="--", linewidth=1)
+    ax.set_xlim(0)
+    ax.set_ylabel(METRIC_LABEL["accuracy"])
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
+    ax.set_title("Accuracy against time: up and to the left is better")
+    return ax

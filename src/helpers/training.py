@@ -1061,3 +1061,19 @@ def top_words(
         (tokenizer.convert_ids_to_tokens(int(i)), float(p))
         for p, i in zip(best.values, best.indices)
     ]
+
+
+class EachEpoch(TrainerCallback):
+    """Calls a function with the model after each epoch of training.
+
+    Parameters
+    ----------
+    function : callable
+        Takes the model; what it returns is dropped.
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+    def on_epoch_end(self, args, state, control, model=None, **kwargs):
+        self.function(model)

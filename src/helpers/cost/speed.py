@@ -19,7 +19,7 @@ from torch import nn
 from transformers import BertConfig, BertModel, set_seed
 
 from ..pruning import encoder_of, magnitude_mask, prunable_parameters
-from ..structure import shrink, structured_masks
+from ..structure import layer_matrices, shrink, structured_masks
 from ..training import quiet
 from .storage import check_shape
 
@@ -406,3 +406,35 @@ def products(
                 seconds = _best(lambda layer=layer, x=x: layer(x))
                 rows.append((engine, n, useful / moved, useful / seconds / 1e9, 1000 * seconds))
     return pd.DataFrame(rows, columns=["engine", "tokens", "intensity", "gflops", "ms"])
+
+
+def two_of_four_times(shape, tokens=32, batches=(1, 32, 256), repeats=20):
+    """Time a model whose layers have the 2:4 pattern, as it is and by the GPU's sparse units.
+
+    Needs `gpu_has_sparse_units`.
+
+    Parameters
+    ----------
+    shape : str
+        One of `helpers.cost.storage.SHAPES`.
+    tokens : int
+        In a sentence.
+    batches : sequence of int
+        Sentences at once.
+    repeats : int
+        Timed rounds.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `in_turns`; engines ``dense, half precision`` and ``2:4, half precision``.
+    """
+    model = pruned_model(shape, 0.0)
+    for weight in layer_matrices(model).values():
+        weight.data *= two_of_four_mask(weight)
+    calls = {
+        "dense, half precision": half_on_gpu(model),
+        "2:4, half precision": two_of_four(model),
+    }
+    rows = [in_turns(calls, torch.randint(30_000, (batch, tokens)), repeats) for batch in batches]
+    return pd.concat(rows)

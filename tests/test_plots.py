@@ -150,7 +150,9 @@ def test_bands_can_be_left_out(ax):
 
 
 def test_against_dense_draws_what_the_rule_reads(ax):
-    plots.against_dense({"paper": PAPER, "none": tidy({("dense", 0.0): (0.9,)})}, "info_deletion", ax=ax)
+    plots.against_dense(
+        {"paper": PAPER, "none": tidy({("dense", 0.0): (0.9,)})}, "info_deletion", ax=ax
+    )
     rule = 100 * analysis.differences(PAPER, "info_deletion").iloc[1:]
     line = next(line for line in ax.get_lines() if line.get_label() == "paper")
     assert line.get_xdata() == pytest.approx([0, *range(10, 100, 10)])

@@ -150,7 +150,9 @@ def test_bands_can_be_left_out(ax):
 
 
 def test_against_dense_draws_what_the_rule_reads(ax):
-    plots.against_dense({"paper": PAPER, "none": tidy({("dense", 0.0): (0.9,)})}, "info_deletion", ax=ax)
+    plots.against_dense(
+        {"paper": PAPER, "none": tidy({("dense", 0.0): (0.9,)})}, "info_deletion", ax=ax
+    )
     rule = 100 * analysis.differences(PAPER, "info_deletion").iloc[1:]
     line = next(line for line in ax.get_lines() if line.get_label() == "paper")
     assert line.get_xdata() == pytest.approx([0, *range(10, 100, 10)])
@@ -172,8 +174,8 @@ def test_the_regimes_figure_draws_what_the_rule_reads(ax):
 def test_regimes_are_shaded_where_the_rule_finds_them(ax):
     plots.shade_regimes(PAPER, ax)
     spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
-    assert np.array(spans) == pytest.approx(np.array([(5, 45), (45, 55), (55, 65), (65, 95)]))
-    assert texts(ax) == ["free", "?", "del", "del\n+ res"]
+    assert np.array(spans) == pytest.approx(np.array([(0, 45), (45, 55), (55, 65), (65, 95)]))
+    assert texts(ax) == ["free", "?", "deletion", "deletion\nand restriction"]
     hatches = [patch.get_hatch() for patch in ax.patches]
     assert hatches[0] != hatches[2] != hatches[3]
 

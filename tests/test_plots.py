@@ -174,8 +174,8 @@ def test_the_regimes_figure_draws_what_the_rule_reads(ax):
 def test_regimes_are_shaded_where_the_rule_finds_them(ax):
     plots.shade_regimes(PAPER, ax)
     spans = [(patch.get_x(), patch.get_x() + patch.get_width()) for patch in ax.patches]
-    assert np.array(spans) == pytest.approx(np.array([(5, 45), (45, 55), (55, 65), (65, 95)]))
-    assert texts(ax) == ["free", "?", "del", "del\n+ res"]
+    assert np.array(spans) == pytest.approx(np.array([(0, 45), (45, 55), (55, 65), (65, 95)]))
+    assert texts(ax) == ["free", "?", "deletion", "deletion\nand restriction"]
     hatches = [patch.get_hatch() for patch in ax.patches]
     assert hatches[0] != hatches[2] != hatches[3]
 

@@ -17,7 +17,7 @@ def test_every_run_is_there_with_every_seed():
     assert list(ROWS.columns) == store.COLUMNS
     runs = ROWS[ROWS.metric == "accuracy"].groupby(["condition", "sparsity", "task"]).seed.nunique()
     assert (runs == len(profiles.get("tiny").seeds)).all()
-    assert set(ROWS.condition) == set(conditions.CONDITIONS)
+    assert set(ROWS.condition) == set(conditions.OF_THE_PAPER)
     assert ROWS[ROWS.metric == "accuracy"].value.between(0, 1).all()
 
 

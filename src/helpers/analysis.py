@@ -99,9 +99,9 @@ def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
     runs = _best_runs(rows, "accuracy")
     constant = runs[runs.condition == "majority"].groupby(["model", "task"])["value"].mean()
     runs = runs[~runs.condition.isin(["majority", "from_scratch"])]
-    runs = runs.join(constant.rename("constant"), on=["model", "task"])
     if runs.empty:
-        return runs
+        return runs.assign(constant=runs.value)
+    runs = runs.join(constant.rename("constant"), on=["model", "task"])
     above = runs.value - runs.constant
     learnt = (above >= WELL_ABOVE).astype(float).groupby([runs[key] for key in CELL])
     return runs[(above <= AT_THE_CONSTANT) & (learnt.transform("mean") >= 0.5)].reset_index(

@@ -764,20 +764,21 @@ def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
         Its x axis is sparsity in percent.
     """
     ax, found = ax or plt.gca(), regimes(rows)
-    sparsities = 100 * found.table.index[found.table.index > 0].to_numpy()
-    kinds = [found.at(sparsity / 100) for sparsity in sparsities]
-    ends = (sparsities[1:] + sparsities[:-1]) / 2
-    starts = np.concatenate([sparsities[:1] - 5, ends])
-    stops = np.concatenate([ends, sparsities[-1:] + 5])
+    sparsities = [0.0, *found.table.index[found.table.index > 0]]
+    kinds = ["free", *map(found.at, sparsities[1:])]
+    bounds = [0, *(50 * (a + b) for a, b in itertools.pairwise(sparsities))]
+    bounds.append(100 * sparsities[-1] + 5)
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, top + 0.15 * (top - bottom))  # room for the names
     for kind, group in itertools.groupby(range(len(kinds)), key=kinds.__getitem__):
-        group = list(group)
-        start, stop = starts[group[0]], stops[group[-1]]
-        color, letters, hatch = REGIMES[kind]
+        first, *_, last = [*group] * 2
+        start, stop = bounds[first], bounds[last + 1]
+        color, _, hatch = REGIMES[kind]
         ax.axvspan(
-            start, stop, facecolor=(color, 0.15), edgecolor=(color, 0.35), hatch=hatch, zorder=0
+            start, stop, facecolor=(color, 0.15), edgecolor=(color, 0.25), hatch=hatch, zorder=0
         )
         ax.annotate(
-            letters,
+            kind.replace(" and ", "\nand ").replace("open", "?"),
             ((start + stop) / 2, 0.98),
             xycoords=("data", "axes fraction"),
             ha="center",

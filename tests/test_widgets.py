@@ -353,6 +353,7 @@ def test_results_explorer_hides_the_intervals_and_shows_only_mine(boxes):
     box.controls["source"].value = ""
     box.controls["relative"].value = True
     assert "against dense" in box.readout.value and "-0.8 points at 30%" in box.readout.value
+    assert not re.search(r"[+-]0\.0+ ", box.at(metric="train_loss", task="cola")[1])
     box.controls["relative"].value = False
 
 

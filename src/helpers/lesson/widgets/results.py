@@ -119,10 +119,11 @@ def _ends(source, means, metric, conditions, relative):
 
 def _value(value, metric, relative=False):
     """A result with its unit; with its sign, where it is a difference from dense."""
-    sign = "+" if relative else ""
-    if metric != "accuracy":
-        return f"{value:{sign}z.2f} nats"
-    return f"{100 * value:{sign}z.1f}{' points' if relative else '%'}"
+    if metric == "accuracy":
+        number, unit = f"{100 * value:z.1f}", " points" if relative else "%"
+    else:
+        number, unit = f"{value:z.2f}", " nats"
+    return f"{'+' if relative and float(number) > 0 else ''}{number}{unit}"
 
 
 def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:

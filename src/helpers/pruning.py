@@ -206,7 +206,7 @@ def _ranks(weights, counts):
     up_to = histogram.cumsum(0)
     bins = torch.searchsorted(up_to, torch.tensor(counts)).tolist()
     wanted = sorted({place for place, count in zip(bins, counts) if count})
-    found = [part[_any(leading(part) == place for place in wanted)] for part in parts() if wanted]
+    found = [_among(part, leading(part), wanted) for part in parts() if wanted]
     ordered = np.sort(np.concatenate([np.asarray(torch.as_tensor(f).cpu()) for f in found] or [[]]))
     ranks = []
     for count, place in zip(counts, bins):
@@ -248,11 +248,13 @@ def _short(numbers):
     return numbers.astype(np.int16) if isinstance(numbers, np.ndarray) else numbers.short()
 
 
-def _any(conditions):
-    result, *others = conditions
-    for condition in others:
-        result |= condition
-    return result
+def _among(part, leading, wanted):
+    """The magnitudes whose leading bits are wanted."""
+    chosen = leading == wanted[0]
+    for bits in wanted[1:]:
+        chosen |= leading == bits
+    # by places numpy takes them twice as fast as by a mask
+    return part[np.flatnonzero(chosen) if isinstance(chosen, np.ndarray) else chosen]
 
 
 def _keep_last(weights, masks, threshold, count):

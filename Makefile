@@ -7,22 +7,38 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
 # Without the index of CPU builds at hand, pip takes what it has; --retries 0 keeps it from waiting long.
 CPU    := --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu
+# How many processes share the tests; each file stays in one.
+JOBS   ?= 2
+SHARED  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # The notebooks of colab-check, by number: make colab-check ONLY="0*"
 ONLY   ?= 00 01 02 03
 COLABPIP = build/colab/venv/bin/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup run test lab figure links binder-check colab-check clean
+.PHONY: help setup run test test-fast lint lab book slides figure links binder-check colab-check \
+  versions-check clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: $(VENV)/.installed  ## install what is missing into .venv
 
+# Two processes with two threads each hinder one another; for models of the pocket's size one thread
+# is nearly as fast as two.
+run test test-fast versions-check: export OMP_NUM_THREADS ?= 1
+
 run: setup  ## execute every notebook; executed notebooks and HTML go to build/
 	@$(BIN)/python -m tools.notebooks --out build
 
-test: setup  ## run the whole test suite, every notebook included
-	@$(BIN)/python -m pytest
+test: setup  ## run the whole test suite, every notebook included; make test JOBS=1 in one process
+	@$(BIN)/python -m pytest $(SHARED)
+
+test-fast: setup  ## run the tests that need no training, no browser and no notebook: minutes
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: setup  ## check style, format and types
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+	@$(BIN)/python -m mypy
 
 lab: setup  ## open the course in JupyterLab
 	@$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
@@ -60,8 +76,20 @@ colab-check:  ## run notebooks with Colab's versions, the course fetched by thei
 	  ../venv/bin/python -m pytest -q -p no:cacheprovider --rootdir . --nbval-lax --nbval-current-env --nbval-cell-timeout 600 .
 
 clean:  ## remove what was built; .venv and your runs stay
-	rm -rf build .pytest_cache src/*.egg-info
+	rm -rf build .pytest_cache .ruff_cache .mypy_cache src/*.egg-info
 	find src tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+# The oldest and the newest versions that pyproject.toml allows, each in an environment of its own.
+versions-check:  ## run the fast tests with the oldest and the newest supported versions, in build/
+	@set -e; for age in oldest newest; do \
+	  echo "$$age supported versions:"; \
+	  $(PYTHON) -m venv --clear build/versions/$$age; \
+	  build/versions/$$age/bin/python -m pip --disable-pip-version-check install -qq packaging; \
+	  build/versions/$$age/bin/python -m tools.versions $$age > build/versions/$$age.txt; \
+	  build/versions/$$age/bin/python -m pip --disable-pip-version-check install -qq $(CPU) \
+	    -c build/versions/$$age.txt -e '.[test]'; \
+	  build/versions/$$age/bin/python -m pytest -q -m "not slow"; \
+	done
 
 # torch comes first: left to itself, pip takes the build for NVIDIA GPUs, gigabytes that most laptops cannot use.
 $(VENV)/.installed: pyproject.toml
@@ -74,10 +102,9 @@ $(VENV)/.installed: pyproject.toml
 	@$(BIN)/python -c 'import torch' 2> /dev/null || if nvidia-smi > /dev/null 2>&1; \
 	  then $(PIP) torch==$(TORCH); \
 	  else $(PIP) $(CPU) torch==$(TORCH); fi
-	@$(PIP) -e '.[test,browser,ray,book]'
+	@$(PIP) -e '.[test,dev,browser,ray,book]'
 	@touch $@
 
-.PHONY: book slides
 book: setup  ## build the course as a web site in build/book, which needs nothing from the web
 	@$(BIN)/python -m sphinx -E -q -n -W --keep-going -c docs . build/book && echo "the book is in build/book/index.html"
 

@@ -1,7 +1,8 @@
-"""How long it takes from moving a control to the new figure: ``python benchmarks/sliders.py``, with ``--base`` for BERT-Base's shapes.
+"""How long it takes from moving a control to the new figure: ``python benchmarks/sliders.py``.
 
-On one thread, every control of every widget, in several rounds. `quiet` are the numbers of the round with the
-lowest median: on a machine that does other things as well, they are nearest to what the widget itself takes.
+With ``--base`` for BERT-Base's shapes. On one thread, every control of every widget, in several
+rounds. `quiet` are the numbers of the round with the lowest median: on a machine that does other
+things as well, they are nearest to what the widget itself takes.
 """
 
 import argparse
@@ -68,17 +69,10 @@ def of_results():
 
 def reachable(control):
     """Values that a control can take, over its whole range."""
+    values = widgets.offered(control)
     if isinstance(control, ipywidgets.SelectMultiple):
-        return [(value,) for _, value in control.options] + [
-            tuple(value for _, value in control.options)
-        ]
-    if hasattr(control, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in control.options]
-    if hasattr(control, "max"):
-        return list(range(control.min, control.max + 1, getattr(control, "step", 1)))
-    return (
-        [True, False] if isinstance(control.value, bool) else [control.value + " ", control.value]
-    )
+        return [(value,) for value in values] + [tuple(values)]
+    return [control.value + " ", control.value] if values is None else values
 
 
 def milliseconds(box, control, generator):
@@ -92,14 +86,14 @@ def milliseconds(box, control, generator):
         began = time.perf_counter()
         control.value = value
         times.append(1000 * (time.perf_counter() - began))
-        if (
-            sum(times) > LONGEST
-        ):  # a large model that is asked a new sentence shows a progress bar; once will do
+        # a large model that is asked a new sentence shows a progress bar; once will do
+        if sum(times) > LONGEST:
             break
     return times
 
 
 def measure(makers, rounds, model):
+    """A row for each control of the widgets that the `makers` make, by their names."""
     rows = []
     for name, make in makers.items():
         began = time.perf_counter()
@@ -132,10 +126,9 @@ def measure(makers, rounds, model):
                     "made in s": made,
                 }
             )
-            print(
-                f"{model:11} {name:20}{label:14}{np.median(every):6.0f} ms, 95% {np.quantile(every, 0.95):6.0f} ms",
-                flush=True,
-            )
+            median, most = np.median(every), np.quantile(every, 0.95)
+            moved = f"{model:11} {name:20}{label:14}"
+            print(f"{moved}{median:6.0f} ms, 95% {most:6.0f} ms", flush=True)
     return rows
 
 
@@ -144,7 +137,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--base",
         action="store_true",
-        help="the widgets of a model's matrices, for BERT-Base's shapes (random weights); takes 3 GB and some minutes",
+        help="the widgets of a model's matrices, for BERT-Base's shapes (random weights); "
+        "takes 3 GB and some minutes",
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="widgets whose name contains this")
@@ -169,5 +163,6 @@ if __name__ == "__main__":
     table = pd.DataFrame(rows).set_index(["model", "widget", "control"])
     print(table.round(0).astype(int).to_string())
     print(
-        f"One thread of {os.cpu_count()}; all in milliseconds, but `made in s`. Slowest median {table['median'].max():.0f}, slowest 95% {table['95%'].max():.0f}."
+        f"One thread of {os.cpu_count()}; all in milliseconds, but `made in s`. "
+        f"Slowest median {table['median'].max():.0f}, slowest 95% {table['95%'].max():.0f}."
     )

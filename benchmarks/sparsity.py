@@ -1,7 +1,8 @@
-"""What sparsity buys on this machine, in bytes and milliseconds: ``python benchmarks/sparsity.py --out costs``.
+"""What sparsity buys on this machine: bytes and milliseconds.
 
-The engines OpenVINO and torchao are measured where their packages are installed (``pip install openvino torchao``).
-With ``--shapes`` only these are measured, and the rows of the others in the folder are kept. BERT-base needs 4 GB.
+``python benchmarks/sparsity.py --out costs``. The engines OpenVINO and torchao are measured where
+their packages are installed (``pip install openvino torchao``). With ``--shapes`` only these are
+measured, and the rows of the others in the folder are kept. BERT-base needs 4 GB.
 """
 
 import argparse
@@ -115,5 +116,6 @@ commands = earlier.get("commands", [])
 note["commands"] = commands + [command] * (command not in commands)
 (out / "machine.json").write_text(json.dumps(note, indent=1) + "\n")
 print(
-    f"{note['processor']}, {note['threads']} threads: rows in {out}/bytes.csv and {out}/milliseconds.csv"
+    f"{note['processor']}, {note['threads']} threads: rows in {out}/bytes.csv and "
+    f"{out}/milliseconds.csv"
 )

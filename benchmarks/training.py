@@ -1,8 +1,9 @@
-"""Seconds a step of MLM training, side by side: ``python benchmarks/training.py [--model tiny minilm] [--steps 12]``.
+"""Seconds a step of MLM training, side by side.
 
-Every variant makes the same steps on the same text from the same weights, in turn, over several rounds; printed are the
-median step, the tokens a second against the stock Trainer, and the last loss, which shows that the work is the same.
-The weights are random, of the shapes of BERT-tiny and MiniLM-L6: nothing is downloaded.
+``python benchmarks/training.py [--model tiny minilm] [--steps 12]``. Every variant makes the same
+steps on the same text from the same weights, in turn, over several rounds. Printed are the median
+step, the tokens a second against the stock Trainer, and the last loss, which shows that the work is
+the same. The weights are random, of the shapes of BERT-tiny and MiniLM-L6: nothing is downloaded.
 """
 
 import argparse
@@ -104,7 +105,8 @@ if __name__ == "__main__":
         "masked positions, bfloat16, pruned",
     ]
     print(
-        f"{torch.get_num_threads()} threads, batches of {BATCH} × {LENGTH} tokens, medians of {options.rounds} rounds of {options.steps} steps in turn"
+        f"{torch.get_num_threads()} threads, batches of {BATCH} × {LENGTH} tokens, medians of "
+        f"{options.rounds} rounds of {options.steps} steps in turn"
     )
     for name in options.model:
         config = BertConfig(vocab_size=30_522, **SHAPES[name])

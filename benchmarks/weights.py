@@ -1,7 +1,8 @@
-"""How fine-tuning moves the weights of a model: masks, order of magnitudes, heads. ``python benchmarks/weights.py --out weights``
+"""How fine-tuning moves the weights of a model: masks, order of magnitudes, heads.
 
-The pocket BERT without arguments; a real model, for example, with ``--profile small --model sentence-transformers/all-MiniLM-L6-v2
---name MiniLM-L6 --tasks cola sst2 --learning-rate 2e-4 --set train_rows=800 epochs=3``. Rows of other models in weights.csv are kept.
+``python benchmarks/weights.py --out weights`` takes the pocket BERT. A real model, for example:
+``--profile small --model sentence-transformers/all-MiniLM-L6-v2 --name MiniLM-L6 --tasks cola sst2
+--learning-rate 2e-4 --set train_rows=800 epochs=3``. Rows of other models in weights.csv are kept.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from transformers import TrainerCallback, set_seed
 
 from helpers import data, machine, profiles, pruning, tasks, training, weights
+from helpers.lab.__main__ import with_settings
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
 parser.add_argument(
@@ -34,14 +36,14 @@ parser.add_argument(
     "--set",
     nargs="+",
     default=[],
-    metavar="FIELD=NUMBER",
-    help="other numbers of the profile, such as epochs=3",
+    metavar="FIELD=VALUE",
+    help="other values of the profile, such as epochs=3",
 )
 options = parser.parse_args()
 
-changes = {name: int(value) for name, value in (text.split("=") for text in options.set)}
-profile = profiles.get(options.profile)
-profile = profiles.profile.replace(**changes, pretraining={"model": options.model or profile.model})
+profile = with_settings(profiles.get(options.profile), options.set)
+profile = profile.replace(pretraining={"model": options.model or profile.model})
+epochs, train_rows = profile.fine_tuning.epochs, profile.fine_tuning.train_rows
 rate = options.learning_rate or profile.learning_rates[0]
 tokenizer = data.load_tokenizer(profile.model)
 
@@ -69,28 +71,26 @@ for task, seed in tqdm(
             after,
             tokenizer,
             data.load_task(profile, task)["train"],
-            epochs=profile.epochs,
-            batch_size=profile.batch,
+            epochs=epochs,
+            batch_size=profile.fine_tuning.batch,
             learning_rate=rate,
             seed=seed,
             output_dir=folder,
             callbacks=[movement],
-            **dict(profile.fine_tuning),
+            **dict(profile.fine_tuning.options),
         )
-    note = lambda quantity, at, value: rows.append(
-        (options.name, task, seed, quantity, at, float(value))
-    )
-    for epoch, table in enumerate(movement.epochs, start=1):
-        note("movement", epoch, weights.average_movement(table))
-    note("largest_tenth", profile.epochs, weights.average_movement(table, "largest"))
+    measured = [
+        ("movement", epoch, weights.average_movement(table))
+        for epoch, table in enumerate(movement.epochs, start=1)
+    ]
+    last = movement.epochs[-1]
+    measured.append(("largest_tenth", epochs, weights.average_movement(last, "largest")))
     for sparsity in np.arange(0.1, 1, 0.1).round(1):
-        note(
-            "mask_difference",
-            sparsity,
-            pruning.mask_difference(
-                pruning.magnitude_masks(before, sparsity), pruning.magnitude_masks(after, sparsity)
-            ),
-        )
+        masks = (pruning.magnitude_masks(model, sparsity) for model in (before, after))
+        measured.append(("mask_difference", sparsity, pruning.mask_difference(*masks)))
+    rows += [
+        (options.name, task, seed, quantity, at, float(value)) for quantity, at, value in measured
+    ]
 heads = weights.head_sparsity(before, pruning.magnitude_masks(before, 0.6)).sparsity
 rows += [
     (options.name, "all", 0, "least_pruned_head", 0.6, heads.min()),
@@ -108,8 +108,8 @@ note[options.name] = machine.provenance() | {
     "command": "python benchmarks/weights.py " + " ".join(sys.argv[1:]),
     "wall_minutes": round((time.perf_counter() - began) / 60, 1),
     "learning_rate": rate,
-    "train_rows": profile.train_rows,
-    "epochs": profile.epochs,
+    "train_rows": train_rows,
+    "epochs": epochs,
     "peak_memory_mb": machine.peak_memory_mb(),
 }
 (out / "weights.json").write_text(json.dumps(note, indent=1) + "\n")

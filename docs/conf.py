@@ -1,7 +1,8 @@
-"""The book: README, notebooks and documents as a web site that loads nothing from the web (``make book``).
+"""The book: README, notebooks and documents as a web site (``make book``).
 
-The notebooks are shown with the outputs they are committed with; nothing is executed. They hold nothing that only Sphinx
-understands: citations are added here, and widgets become pictures (`still.py`).
+It loads nothing from the web. The notebooks are shown with the outputs they are committed with;
+nothing is executed. They hold nothing that only Sphinx understands: citations are added here, and
+widgets become pictures (`still.py`).
 """
 
 import re
@@ -93,15 +94,14 @@ ADDRESSES = _addresses()
 
 
 def cite(text):
-    """Add a citation to each link that leads to a work of the bibliography, and leave out pictures from the web."""
+    """Add a citation to each link to a work of the bibliography; leave out the web's pictures."""
 
     def cited(link):
         key = ADDRESSES.get(link[1].split("/tree/")[0])
         return f"{link[0]} {{cite:p}}`{key}`" if key else link[0]
 
-    text = re.sub(
-        r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", text
-    )  # badges: the words without the picture from the web
+    # badges: the words without the picture from the web
+    text = re.sub(r"!\[([^\]]*)\]\(https?://[^)]*\)", r"\1", text)
     return re.sub(r"\]\((https?://[^)\s]+)\)", cited, text)
 
 
@@ -119,12 +119,8 @@ def prepare(app, docname, source):
         if cell.cell_type == "markdown":
             cell.source = cite(cell.source)
         else:  # what is printed below a figure describes it
-            cell.metadata["mystnb"] = {
-                "image": {
-                    "alt": " ".join(printed(cell)[0])
-                    or "A figure; the text around it says what it shows."
-                }
-            }
+            said = " ".join(printed(cell)[0]) or "A figure; the text around it says what it shows."
+            cell.metadata["mystnb"] = {"image": {"alt": said}}
     source[0] = nbformat.writes(notebook)
 
 

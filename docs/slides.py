@@ -1,9 +1,11 @@
-"""Slides from the notebooks as they are committed: ``python docs/slides.py --out build/slides`` (``make slides``).
+"""Slides from the notebooks as they are committed (``make slides``).
 
-What comes onto a slide follows from a rule, so that slides never differ from the notebooks: the title and its question; each
-section's heading with its first paragraph, lists, tables and equations; each question to think about, on a slide before the
-figure; each figure with the sentence printed below it; each exercise; what was found. Code does not, and the rest of the text
-goes into the speaker's notes (key S). Nothing is loaded from the web.
+From a shell: ``python docs/slides.py --out build/slides``. What comes onto a slide follows from a
+rule, so that slides never differ from the notebooks: the title and its question; each section's
+heading with its first paragraph, lists, tables and equations; each question to think about, on a
+slide before the figure; each figure with the sentence printed below it; each exercise; what was
+found. Code does not, and the rest of the text goes into the speaker's notes (key S). Nothing is
+loaded from the web.
 """
 
 import argparse
@@ -20,27 +22,32 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from still import VIEW, widget_state
 
-PREDICT, UNCOMMITTED = (
-    "<b>Predict first.</b>",
-    " (You have not committed to a prediction above.)",
-)  # as helpers.predictions puts it
+# as helpers.lesson.predictions puts it
+PREDICT = "<b>Predict first.</b>"
+UNCOMMITTED = " (You have not committed to a prediction above.)"
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<link rel="stylesheet" href="reveal/dist/reveal.css"><link rel="stylesheet" href="reveal/dist/theme/white-contrast.css">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
+<link rel="stylesheet" href="reveal/dist/reveal.css">
+<link rel="stylesheet" href="reveal/dist/theme/white-contrast.css">
 <link rel="stylesheet" href="slides.css"><script defer src="tex-svg.js"></script></head>
 <body><div class="reveal"><div class="slides">
 {slides}
 </div></div>
 <script src="reveal/dist/reveal.js"></script><script src="reveal/plugin/notes/notes.js"></script>
-<script>Reveal.initialize({{width: 1280, height: 720, margin: 0.05, hash: true, slideNumber: "c/t", transition: "none", backgroundTransition: "none", center: false,
-plugins: [RevealNotes]}});</script></body></html>
+<script>Reveal.initialize({{width: 1280, height: 720, margin: 0.05, hash: true, slideNumber: "c/t",
+transition: "none", backgroundTransition: "none", center: false, plugins: [RevealNotes]}});
+</script></body></html>
 """
 INDEX = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Slides</title>
-<style>body {{ font: 1.1rem/1.6 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }}</style></head>
-<body><h1>Slides</h1><ul>{items}</ul><p>Keys: arrows to move, S for the speaker's notes, F for the full screen, O for all slides.
-To print, add <code>?print-pdf</code> to a page's address.</p></body></html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Slides</title><style>
+body {{ font: 1.1rem/1.6 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem; }}
+</style></head>
+<body><h1>Slides</h1><ul>{items}</ul><p>Keys: arrows to move, S for the speaker's notes, F for the
+full screen, O for all slides. To print, add <code>?print-pdf</code> to a page's
+address.</p></body></html>
 """
 
 
@@ -52,7 +59,7 @@ MARKDOWN = MarkdownIt().enable("table").use(dollarmath_plugin, renderer=_math)
 
 
 def render(text):
-    """HTML of Markdown; links to other notebooks lead to their slides, other local links are only text."""
+    """HTML of Markdown: links to notebooks lead to their slides, other local ones are only text."""
     rendered = re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', MARKDOWN.render(text))
     return re.sub(r'<a href="\.\./[^"]*">(.*?)</a>', r"\1", rendered, flags=re.DOTALL)
 
@@ -71,7 +78,11 @@ class Slide:
         size = "tiny" if len(text) > 1300 else "small" if len(text) > 650 else "normal"
         notes = f'<aside class="notes">{"".join(self.notes)}</aside>' if any(self.notes) else ""
         colour = ' data-background-color="#fff4e5"' if self.kind == "think" else ""
-        return f'<section class="{self.kind} {size}"{colour}><h2>{MARKDOWN.renderInline(self.heading)}</h2>\n{"".join(self.body)}{notes}</section>'
+        heading, body = MARKDOWN.renderInline(self.heading), "".join(self.body)
+        return (
+            f'<section class="{self.kind} {size}"{colour}><h2>{heading}</h2>\n'
+            f"{body}{notes}</section>"
+        )
 
 
 def blocks(text):
@@ -92,7 +103,8 @@ def questions(cell, state):
     ----------
     cell : nbformat.NotebookNode
     state : dict
-        The state of the notebook's widgets: it has the question as it was shown. Without it the source is read.
+        The state of the notebook's widgets: it has the question as it was shown. Without it the
+        source is read.
 
     Returns
     -------
@@ -196,8 +208,10 @@ def slides(notebook):
                             Slide(section)
                         )  # else it goes below the one short paragraph of its section
                     made[-1].kind = "figure"
+                    source = f"data:image/png;base64,{picture.strip()}"
+                    alt = html.escape(" ".join(said))
                     made[-1].body += [
-                        f'<img class="r-stretch" src="data:image/png;base64,{picture.strip()}" alt="{html.escape(" ".join(said))}">',
+                        f'<img class="r-stretch" src="{source}" alt="{alt}">',
                         f'<div class="said">{paragraphs(said)}</div>',
                     ]
                     made[-1].notes.append(paragraphs(all_said) if all_said != said else "")
@@ -269,15 +283,10 @@ def write(notebooks, out):
     items = []
     for path in notebooks:
         made = slides(nbformat.read(path, as_version=4))
-        (out / f"{path.stem}.html").write_text(
-            PAGE.format(
-                title=html.escape(made[0].heading), slides="\n".join(slide.html() for slide in made)
-            ),
-            encoding="utf-8",
-        )
-        items.append(
-            f'<li><a href="{path.stem}.html">{html.escape(made[0].heading)}</a>, {len(made)} slides</li>'
-        )
+        title = html.escape(made[0].heading)
+        page = PAGE.format(title=title, slides="\n".join(slide.html() for slide in made))
+        (out / f"{path.stem}.html").write_text(page, encoding="utf-8")
+        items.append(f'<li><a href="{path.stem}.html">{title}</a>, {len(made)} slides</li>')
     (out / "index.html").write_text(INDEX.format(items="".join(items)), encoding="utf-8")
 
 

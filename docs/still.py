@@ -1,6 +1,8 @@
-"""Widgets as they stood when the notebook was saved, in plain HTML, for pages that no kernel stands behind."""
+"""Widgets as they stood when the notebook was saved, in plain HTML, for pages without a kernel."""
 
 import html
+
+import nbformat
 
 VIEW, STATE = (
     "application/vnd.jupyter.widget-view+json",
@@ -9,16 +11,17 @@ VIEW, STATE = (
 RICH = ("text/html", "image/png", "image/svg+xml", "text/markdown")
 
 
-def widget_state(notebook):
+def widget_state(notebook: nbformat.NotebookNode) -> dict:
     """The models of a notebook's widgets, by their id, as they were saved."""
     return notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
 
 
-def still(notebook):
-    """Replace each widget in the outputs of a notebook, in place, and drop the state of the widgets.
+def still(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Replace each widget in the outputs of a notebook, in place, and drop the widgets' state.
 
-    A widget with another rich form beside it is shown in that form. Otherwise its pictures and its text are shown, and
-    each control by its name and value. Progress bars are left out: nothing is in progress any more.
+    A widget with another rich form beside it is shown in that form. Otherwise its pictures and its
+    text are shown, and each control by its name and value. Progress bars are left out: nothing is
+    in progress any more.
 
     Parameters
     ----------
@@ -36,51 +39,43 @@ def still(notebook):
             view = output.get("data", {}).pop(VIEW, None)
             if view and not any(kind in output.data for kind in RICH):
                 shown = _shown(view["model_id"], state)
-                output.data = (
-                    {
-                        "text/html": f'<div class="still">{shown}<p class="still-note">A widget: it answers in Jupyter, '
-                        "here it is a picture.</p></div>"
-                    }
-                    if shown
-                    else {}
-                )
+                note = "A widget: it answers in Jupyter, here it is a picture."
+                page = f'<div class="still">{shown}<p class="still-note">{note}</p></div>'
+                output.data = {"text/html": page} if shown else {}
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
     return notebook
 
 
 def _shown(model, state):
-    """HTML of a widget and of what it holds; empty for a progress bar and for what has nothing to show."""
+    """HTML of a widget and of what it holds; empty where there is nothing to show.
+
+    That is so for a progress bar.
+    """
     model = model.removeprefix("IPY_MODEL_")
     if model not in state:
         return ""
-    kind, values, buffers = (
-        state[model]["model_name"],
-        state[model]["state"],
-        state[model].get("buffers", []),
-    )
+    kind, values = state[model]["model_name"], state[model]["state"]
     children = values.get("children", [])
-    if any(
-        "Progress" in state[child.removeprefix("IPY_MODEL_")]["model_name"] for child in children
-    ):
+    inside = [state[child.removeprefix("IPY_MODEL_")]["model_name"] for child in children]
+    if any("Progress" in name for name in inside):
         return ""
     if children:
         return "".join(_shown(child, state) for child in children)
     if kind == "HTMLModel":
         return f"<div>{values['value']}</div>" if values.get("value") else ""
     if kind == "ImageModel":
+        buffers = state[model].get("buffers", [])
         picture = next((buffer["data"] for buffer in buffers if buffer["path"] == ["value"]), None)
-        return (
-            f'<img src="data:image/{values.get("format", "png")};base64,{picture.strip()}" alt="the figure of the widget">'
-            if picture
-            else ""
-        )
+        if not picture:
+            return ""
+        source = f"data:image/{values.get('format', 'png')};base64,{picture.strip()}"
+        return f'<img src="{source}" alt="the figure of the widget">'
     if kind == "ButtonModel" or "description" not in values:
         return ""
     labels = values.get("_options_labels")
-    if (
-        labels and values.get("index") is None
-    ):  # a choice that nobody has made yet: all there is to choose from
+    # a choice that nobody has made yet: all there is to choose from
+    if labels and values.get("index") is None:
         return "<ul>" + "".join(f"<li>{html.escape(label)}</li>" for label in labels) + "</ul>"
     if labels:
         chosen = values["index"] if isinstance(values["index"], list) else [values["index"]]

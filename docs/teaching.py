@@ -1,6 +1,7 @@
-"""What of docs/teaching.md follows from the notebooks: ``python docs/teaching.py`` writes its tables again.
+"""What of docs/teaching.md follows from the notebooks.
 
-`answers`, what the committed notebooks print in answer to their own questions, is added by the book (`conf.py`).
+``python docs/teaching.py`` writes its tables again. `answers`, what the committed notebooks print
+in answer to their own questions, is added by the book (`conf.py`).
 """
 
 import re
@@ -26,8 +27,8 @@ def exercises(notebook):
     Returns
     -------
     list of dict
-        title, difficulty, importance, minutes (as written), name (of the function to write, or ""), folded (whether an answer
-        stands folded below the question).
+        title, difficulty, importance, minutes (as written), name (of the function to write, or ""),
+        folded (whether an answer stands folded below the question).
     """
     found, section = [], ""
     for cell in notebook.cells:
@@ -53,7 +54,7 @@ def exercises(notebook):
 
 
 def timing(notebook):
-    """What the head of a notebook says of reading, of the cells' minutes and of the memory: three texts."""
+    """What the head of a notebook says of reading, of the cells' minutes and of the memory."""
     return re.search(
         r"\*\*Time and memory\*\* \| (.+); the cells take ([\d.]+) minutes and ([\d.]+ GB)",
         notebook.cells[0].source,
@@ -64,6 +65,11 @@ def title(notebook):
     return notebook.cells[0].source.split("\n")[0].removeprefix("# ")
 
 
+def row(*cells):
+    """A row of a table in Markdown."""
+    return f"| {' | '.join(map(str, cells))} |"
+
+
 def overview(notebooks):
     """A table in Markdown: what each notebook takes."""
     rows = [
@@ -72,9 +78,9 @@ def overview(notebooks):
     ]
     for path, notebook in notebooks.items():
         reading, minutes, memory = timing(notebook)
-        rows.append(
-            f"| [{title(notebook)}](../notebooks/{path.name}) | {re.sub(' to read(, think and write| and think)', '', reading)} | {minutes} | {memory} | {len(exercises(notebook))} |"
-        )
+        reading = re.sub(" to read(, think and write| and think)", "", reading)
+        link = f"[{title(notebook)}](../notebooks/{path.name})"
+        rows.append(row(link, reading, minutes, memory, len(exercises(notebook))))
     return "\n".join(rows)
 
 
@@ -87,27 +93,27 @@ def exercise_table(notebooks):
     for path, notebook in notebooks.items():
         for one in exercises(notebook):
             module = (
-                f"[`{one['name']}`](../src/helpers/exercises/{path.stem[3:]}.py)"
+                f"[`{one['name']}`](../src/helpers/lesson/exercises/{path.stem[3:]}.py)"
                 if one["name"]
                 else "folded in the notebook"
                 if one["folded"]
                 else "open"
             )
-            rows.append(
-                f"| {path.stem[:2]} | {one['title']} | {one['difficulty']} | {one['importance']} | {one['minutes']} | {module} |"
-            )
+            marks = one["difficulty"], one["importance"]
+            rows.append(row(path.stem[:2], one["title"], *marks, one["minutes"], module))
     return "\n".join(rows)
 
 
 def answers(notebooks):
-    """Every question to think about or to predict, with what the executed notebook prints in answer, in Markdown.
+    """Every question of the notebooks, with what they print in answer, in Markdown.
 
-    A prediction is answered by the cell that sets it against the outcome; another question by what is printed with the next
-    figure, or first after it.
+    A prediction is answered by the cell that sets it against the outcome. Another question is
+    answered by what is printed with the next figure, or first after it.
     """
     text = []
     for notebook in notebooks.values():
-        asked = []  # each with the variable of its prediction, whether its figure has come, and its answer
+        # each with the variable of its prediction, whether its figure has come, and its answer
+        asked = []
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 asked += [
@@ -145,7 +151,7 @@ def answers(notebooks):
 
 
 def _said(cell):
-    """What a cell printed, without commands, notes on data, and the reports of exercises, as one line of Markdown."""
+    """What a cell printed, as a line of Markdown, without commands, notes, exercises' reports."""
     lines = [
         line
         for line in printed(cell)[1]
@@ -158,12 +164,8 @@ def with_tables(document, notebooks):
     """The document with what stands between the marks made anew."""
     for name, make in (("overview", overview), ("exercises", exercise_table)):
         begin, end = BEGIN.format(name), END.format(name)
-        document = re.sub(
-            f"{begin}.*?{end}",
-            lambda _: f"{begin}\n{make(notebooks)}\n{end}",
-            document,
-            flags=re.DOTALL,
-        )
+        table = f"{begin}\n{make(notebooks)}\n{end}".replace("\\", r"\\")  # no escapes for sub
+        document = re.sub(f"{begin}.*?{end}", table, document, flags=re.DOTALL)
     return document
 
 

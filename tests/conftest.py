@@ -1,4 +1,7 @@
-"""What the tests share: no network, no settings of the user's, small models, a throwaway pocket checkpoint."""
+"""What the tests share: no network, no settings of the user's, small models, a pocket checkpoint.
+
+`HUB_MIRROR` is taken out of the environment; tests that need a real mirror ask for `real_hub`.
+"""
 
 import importlib.util
 import os
@@ -6,19 +9,29 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiers import pytest_collection_modifyitems  # noqa: F401, a hook
 
 ROOT = Path(__file__).parent.parent
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+MIRROR = Path(os.environ.get("HUB_MIRROR") or ROOT.parent / "shared" / "hub")
 for name in ("PRUNING_PROFILE", "HUB_MIRROR"):
     os.environ.pop(name, None)
-if (
-    importlib.util.find_spec("helpers") is None
-):  # not installed: take it from the checkout, in subprocesses too
+# not installed: take it from the checkout, in subprocesses too
+if importlib.util.find_spec("helpers") is None:
     sys.path.insert(0, str(ROOT / "src"))
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
+
+
+@pytest.fixture
+def real_hub(monkeypatch):
+    """A folder laid out by hub id with real data, as HUB_MIRROR; skipped where there is none."""
+    if not (MIRROR / "nyu-mll" / "glue").is_dir():
+        pytest.skip("no real data: HUB_MIRROR names no folder with nyu-mll/glue")
+    monkeypatch.setenv("HUB_MIRROR", str(MIRROR))
+    return MIRROR
 
 
 @pytest.fixture
@@ -55,7 +68,7 @@ def make(tiny_config):
 
 @pytest.fixture(scope="session")
 def pocket_checkpoint(tmp_path_factory):
-    """A folder like the pocket BERT's, with the pocket world's vocabulary and small random weights."""
+    """A folder like the pocket BERT's, with the pocket world's words and small random weights."""
     import torch
     from transformers import BertConfig, BertForPreTraining, BertTokenizer
 

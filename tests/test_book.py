@@ -1,4 +1,7 @@
-"""The book and the slides: all links lead somewhere, nothing comes from the web, nothing of the notebooks is lost; and the bibliography."""
+"""The book, the slides and the bibliography.
+
+All links lead somewhere, nothing comes from the web, and nothing of the notebooks is lost.
+"""
 
 import re
 import shutil
@@ -143,7 +146,8 @@ def executed():
     ]
     cells = [
         new.new_markdown_cell(
-            "# 10 · A title\n\n**Question.** Why?\n\n| | |\n|---|---|\n| **You will** | see |\n\n## 1 A section\n\nOne short paragraph.\n\nAnother, for the speaker."
+            "# 10 · A title\n\n**Question.** Why?\n\n| | |\n|---|---|\n| **You will** | see |\n\n"
+            "## 1 A section\n\nOne short paragraph.\n\nAnother, for the speaker."
         ),
         new.new_code_cell(
             'guess = predictions.choice("Which one is best?", ["gradual", "one shot"])\nguess',
@@ -154,14 +158,17 @@ def executed():
             outputs=[figure, new.new_output("stream", name="stdout", text="\n".join(lines))],
         ),
         new.new_markdown_cell(
-            "**Think first.** How many of $s^2$?\n\n### Your turn\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\nFirst paragraph.\n\nSecond paragraph:\n\n$$a_b$$"
+            "**Think first.** How many of $s^2$?\n\n### Your turn\n\n"
+            "*Difficulty ●○○ · importance ●●● · 5 minutes*\n\n"
+            "First paragraph.\n\nSecond paragraph:\n\n$$a_b$$"
         ),
         new.new_code_cell(
             "def half(x):\n    ...  # your code here\n\n\nhalf = exercises.check(half)",
             outputs=[view("bar"), view("box", **{"text/html": "<i>richer</i>"})],
         ),
         new.new_markdown_cell(
-            "<details><summary>Solution</summary>\n\nsecret\n\n</details>\n\n**References.** None.\n\n## What we found, beside what the paper says"
+            "<details><summary>Solution</summary>\n\nsecret\n\n</details>\n\n"
+            "**References.** None.\n\n## What we found, beside what the paper says"
         ),
         new.new_code_cell(
             "table",
@@ -188,7 +195,10 @@ def docs(request):
 
 @pytest.fixture(scope="module")
 def book(tmp_path_factory):
-    """The pages of the book, built as `make book` does: any warning is an error, and each reference must be known."""
+    """The pages of the book, built as `make book` does.
+
+    Any warning is an error, and each reference must be known.
+    """
     folder = tmp_path_factory.mktemp("book") / "html"
     done = subprocess.run(
         [
@@ -307,7 +317,8 @@ def test_the_book_holds_all_of_a_notebook(book, path):
     assert "widget-view" not in html and 'alt="../_images' not in html
     for identifier in set(re.findall(r"\]\(https://arxiv\.org/abs/([\d.]+)\)", text)):
         assert re.search(
-            rf'abs/{re.escape(identifier)}"[^\[]*\[<a class="reference internal" href="\.\./docs/bibliography\.html#',
+            rf'abs/{re.escape(identifier)}"[^\[]*'
+            r'\[<a class="reference internal" href="\.\./docs/bibliography\.html#',
             html,
         ), identifier
 

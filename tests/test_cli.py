@@ -1,4 +1,4 @@
-"""``python -m helpers.lab`` and the environment variables; in this process where that tells as much."""
+"""``python -m helpers.lab`` and the environment variables; mostly in this process: it is fast."""
 
 import json
 import subprocess
@@ -10,9 +10,9 @@ import pytest
 
 import helpers
 from helpers import profiles
-from helpers.conditions import OF_THE_PAPER
-from helpers.lab import experiment
-from helpers.lab.__main__ import main
+from helpers.lab import experiment, workers
+from helpers.lab.__main__ import main, report
+from helpers.lab.experiment import Run, RunStore, measure
 from helpers.lab.store import COLUMNS
 
 
@@ -24,26 +24,128 @@ def failure(capsys, *arguments):
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "arguments, named",
-    [
-        (["--profile", "huge"], ["'huge'", *profiles.PROFILES]),
-        (["--conditions", "dense", "prune"], ["'prune'", *OF_THE_PAPER]),
-        (["--tasks", "imdb"], ["'imdb'", "cola", "sst2"]),
-        (["--tasks", "mrpc"], ["'mrpc'", "cola", "sst2"]),
-        (["--sparsities", "0.5", "1.0"], ["1.0", "[0, 1)"]),
-        (["--sparsities", "60"], ["60.0", "pass 0.6"]),
-        (["--sparsities", "half"], ["'half'", "--sparsities"]),
-        (["--set", "stepz=4"], ["'stepz'", "ramp_steps"]),
-        (["--set", "batch=4"], ["'batch'", "pretraining.batch", "fine_tuning.batch"]),
-        (["--set", "fine_tuning.ramp_steps=4"], ["'fine_tuning.ramp_steps'", "train_rows"]),
-        (["--set", "pretraining.steps=many"], ["'many'", "steps must be int"]),
-    ],
-)
-def test_bad_values_are_named_with_the_valid_ones(capsys, tmp_path, arguments, named):
-    message = failure(capsys, *arguments, "--out", str(tmp_path / "out"))
-    assert all(text in message for text in named), message
-    assert "Traceback" not in message and not list(tmp_path.glob("out/runs/*"))
+# Each an invocation that can only be wrong, and what its error must name
+WRONG = """
+--profile                             | expected one argument
+--profile huge                        | 'huge' tiny small paper
+--conditions                          | --conditions
+--conditions dense prune              | 'prune' prune_pretrain
+--conditions Dense                    | 'Dense' dense
+--tasks imdb                          | 'imdb' cola sst2
+--tasks mrpc                          | 'mrpc' cola sst2
+--tasks COLA                          | 'COLA' cola
+--sparsities 60                       | 60.0 0.6
+--sparsities 1                        | 1.0 [0,
+--sparsities -0.1                     | -0.1 [0,
+--sparsities nan                      | nan [0,
+--sparsities inf                      | inf [0,
+--sparsities half                     | 'half' --sparsities
+--seeds -1                            | seed -1 0 to 2**32
+--seeds 4294967296                    | seed 4294967296
+--seeds 1.5                           | '1.5' --seeds
+--seeds one                           | 'one' --seeds
+--learning-rates inf                  | learning rate inf above 0
+--learning-rates nan                  | learning rate nan above 0
+--learning-rates -1                   | learning rate -1.0 above 0
+--learning-rates 0                    | learning rate 0.0 above 0
+--learning-rates fast                 | 'fast' --learning-rates
+--jobs 0                              | --jobs '0' at least 1
+--jobs -2                             | --jobs '-2' at least 1
+--jobs two                            | --jobs 'two'
+--jobs 2 --ray auto                   | --jobs --cpus
+--cpus -1                             | --cpus '-1'
+--gpus nan                            | --gpus 'nan'
+--gpus inf                            | --gpus 'inf'
+--ray nowhere                         | 'nowhere' HOST:PORT
+--ray 127.0.0.1:1                     | '127.0.0.1:1' ray start
+--ray 127.0.0.1:x                     | 65535
+--checkpoints-only --jobs 2           | --checkpoints-only --jobs
+--checkpoints-only --ray auto         | --checkpoints-only --ray
+--dry                                 | --dry
+--learning-rate 0.1                   | --learning-rate
+--set steps                           | FIELD=VALUE 'steps'
+--set =4                              | no field ''
+--set stepz=4                         | 'stepz' ramp_steps
+--set batch=4                         | 'batch' pretraining.batch fine_tuning.batch
+--set mlm_steps=4                     | 'mlm_steps' steps
+--set fine_tuning.ramp_steps=4        | 'fine_tuning.ramp_steps'
+--set a.b.steps=4                     | 'a.b.steps'
+--set seeds=[1]                       | 'seeds'
+--set pretraining.steps=many          | 'many' steps int
+--set pretraining.steps=true          | True steps int
+--set pretraining.steps=1.5           | 1.5 steps int
+--set pretraining.steps=              | steps int
+--set pretraining.steps=-1            | pretraining.steps at least 1 -1
+--set pretraining.steps=0             | pretraining.steps at least 1
+--set pretraining.steps=200           | ramp_steps 300 of 200
+--set ramp_steps=800                  | ramp_steps 800 of 800
+--set ramp_steps=-1                   | pretraining.ramp_steps at least 0
+--set burn_in_steps=-1                | pretraining.burn_in_steps at least 0
+--set frequency=0                     | pretraining.frequency at least 1
+--set pretraining.batch=0             | pretraining.batch at least 1
+--set fine_tuning.batch=-8            | fine_tuning.batch at least 1
+--set mlm_probability=2               | pretraining.mlm_probability between 0 and 1
+--set mlm_probability=0               | pretraining.mlm_probability between 0 and 1
+--set mlm_probability=NaN             | pretraining.mlm_probability nan
+--set comment_probability=1.0         | pretraining.comment_probability between 0 and 1
+--set comment_weight=0                | pretraining.comment_weight above 0
+--set pretraining.learning_rate=-1    | pretraining.learning_rate above 0
+--set pretraining.learning_rate=Infinity | pretraining.learning_rate inf
+--set warmup_steps=-1                 | pretraining.warmup_steps at least 0
+--set pretraining.max_length=0        | pretraining.max_length at least 3
+--set fine_tuning.max_length=2        | fine_tuning.max_length at least 3
+--set text_rows=0                     | pretraining.text_rows at least 1 None
+--set text_streaming=1                | text_streaming bool
+--set pretraining.seed=-1             | pretraining.seed 2**32
+--set pretraining.seed=true           | True seed
+--set model=                          | pretraining.model not empty
+--set glue=                           | fine_tuning.glue not empty
+--set text=[]                         | text hub id
+--set text=[["a"]]                    | text hub id
+--set text=[["a",null,-1]]            | share of a -1
+--set text=[["a",null,"b"]]           | share of a 'b'
+--set text=[[1,null]]                 | pretraining.text 1
+--set train_rows=0                    | fine_tuning.train_rows at least 1
+--set dev_rows=-5                     | fine_tuning.dev_rows at least 1
+--set epochs=0                        | fine_tuning.epochs at least 1
+--set epochs=-1                       | fine_tuning.epochs at least 1
+--set epochs=0.5                      | epochs int 0.5
+--set deletion_epochs=[]              | fine_tuning.deletion_epochs pairs
+--set deletion_epochs=6               | deletion_epochs tuple 6
+--set deletion_epochs=[[0.5,6]]       | fine_tuning.deletion_epochs first for 0
+--set deletion_epochs=[[0,0]]         | fine_tuning.deletion_epochs at least 1
+--set deletion_epochs=[[0,6],[0.9,7],[0.5,8]] | fine_tuning.deletion_epochs rising
+--set before_after_epochs=[[0,6]]     | fine_tuning.before_after_epochs before after
+--set before_after_epochs=[[0,[6,0]]] | fine_tuning.before_after_epochs before after
+--set checkpoint_every=0              | checkpoint_every at least 1
+--set checkpoint_every=-5             | checkpoint_every at least 1
+--set pretraining.options=[1]         | pretraining.options pairs
+--set fine_tuning.options={"epochz":1}              | 'epochz' TrainingArguments
+--set fine_tuning.options={"learning_rate":1}       | 'learning_rate' decides
+--set fine_tuning.options={"max_steps":1}           | 'max_steps' decides
+--set pretraining.options={"num_train_epochs":1}    | 'num_train_epochs' decides
+--set pretraining.options={"seed":1}                | 'seed' decides
+--set pretraining.options={"save_steps":1}          | 'save_steps' checkpoint_every
+--set pretraining.options={"bf16":"yes"}            | bf16 'yes' True
+--set pretraining.options={"weight_decay":"much"}   | weight_decay 'much' number
+--set pretraining.options={"adam_epsilon":NaN}      | adam_epsilon nan
+--set pretraining.options={"max_grad_norm":true}    | max_grad_norm True number
+--set model=no/such-model                           | no/such-model
+--set glue=no/such-data                             | no/such-data
+"""
+WRONG = [line.split(" | ") for line in WRONG.strip().splitlines()]
+
+
+@pytest.mark.parametrize("arguments, named", WRONG, ids=[w[0].strip() for w in WRONG])
+def test_no_wrong_invocation_ends_in_a_traceback_or_does_any_work(
+    capsys, tmp_path, monkeypatch, arguments, named
+):
+    monkeypatch.setattr(workers, "PATIENCE", 1.0)
+    monkeypatch.setattr(experiment, "carry_out", lambda *more: pytest.fail("work was begun"))
+    message = failure(capsys, *arguments.split(), "--out", str(tmp_path / "out"))
+    assert all(name in message for name in named.split()), message
+    assert "Traceback" not in message and len(message.strip().splitlines()[-1]) < 700
+    assert not list(tmp_path.glob("out/*/*"))
 
 
 def test_unknown_profile_in_the_environment(capsys, monkeypatch):
@@ -118,10 +220,10 @@ def test_a_run_from_the_command_line(capsys, micro, tmp_path):
 def test_a_failed_run_loses_no_other(capsys, micro, tmp_path, monkeypatch):
     original = experiment._carry_out
 
-    def carry_out(config, *more):
-        if config.task == "sst2":
+    def carry_out(run, *more):
+        if run.task == "sst2":
             raise OSError("no space left")
-        return original(config, *more)
+        return original(run, *more)
 
     monkeypatch.setattr(experiment, "_carry_out", carry_out)
     command = [
@@ -156,18 +258,6 @@ def test_a_failed_run_loses_no_other(capsys, micro, tmp_path, monkeypatch):
     assert set(pd.read_csv(tmp_path / "results.csv").task) == {"cola", "qqp", "sst2"}
 
 
-@pytest.mark.parametrize(
-    "arguments, named",
-    [
-        (["--jobs", "0"], ["at least 1", "0"]),
-        (["--checkpoints-only", "--jobs", "2"], ["--checkpoints-only", "leave out --jobs"]),
-    ],
-)
-def test_options_that_do_not_fit(capsys, tmp_path, arguments, named):
-    message = failure(capsys, *arguments, "--out", str(tmp_path))
-    assert all(text in message for text in named) and not list(tmp_path.glob("runs/*"))
-
-
 def test_from_a_shell(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "helpers.lab", "--help"],
@@ -188,10 +278,11 @@ def test_from_a_shell(tmp_path):
 
 
 def test_the_environment_is_read_in_one_place():
-    files = Path(helpers.__file__).parent.glob("*.py")
+    """That of the machine in machine, the course's own in profiles."""
+    files = sorted(Path(helpers.__file__).parent.glob("*.py"))
     assert [
         file.name for file in files if "environ" in (text := file.read_text()) or "getenv" in text
-    ] == ["profiles.py"]
+    ] == ["machine.py", "profiles.py"]
 
 
 def test_a_dry_run_tells_the_work_and_does_none(tmp_path, capsys):
@@ -214,6 +305,7 @@ def test_a_dry_run_tells_the_work_and_does_none(tmp_path, capsys):
             "1",
             "--set",
             "pretraining.steps=100",
+            "ramp_steps=40",
             "epochs=3",
             "before_after_epochs=[[0, [3, 5]]]",
             "--out",
@@ -221,10 +313,38 @@ def test_a_dry_run_tells_the_work_and_does_none(tmp_path, capsys):
             "--dry-run",
         ]
     )
-    # checkpoints: unpruned and two sparsities, for each seed; fine-tunings: (1 + 2) × 2 of 3 epochs, 2 × 2 of 3 + 5
+    # checkpoints: unpruned and two sparsities, for each seed;
+    # fine-tunings: (1 + 2) × 2 of 3 epochs, 2 × 2 of 3 + 5
     assert "12 runs, 0 of them done. To do: 6 checkpoints with 600 MLM steps" in (
         said := capsys.readouterr().out
     )
     assert "10 fine-tunings with 50 epochs in all" in said and not list(
         tmp_path.glob("checkpoints/*")
     )
+
+
+def test_the_table_comes_before_a_file_that_cannot_be_written(capsys, micro, tmp_path, monkeypatch):
+    """A full disk at the end, or a finished store that may only be read."""
+
+    def full(self, name, text):
+        raise OSError(28, "No space left on device")
+
+    command = "--profile tiny --conditions majority --tasks cola --seeds 0 --set train_rows=32"
+    monkeypatch.setattr(RunStore, "publish", full)
+    with pytest.raises(SystemExit) as stopped:
+        main([*command.split(), "dev_rows=32", "--out", str(tmp_path)])
+    said = capsys.readouterr()
+    assert stopped.value.code == 2 and "majority" in said.out and "accuracy in %" in said.out
+    assert "No space left" in said.err and "results.csv" in said.err
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"commands": ["an earlier one"]}'])
+def test_a_damaged_summary_is_written_anew(micro, tmp_path, content):
+    run = Run("majority", "cola", profile=micro)
+    measure(run, tmp_path)
+    (tmp_path / "results.json").write_text(content)
+    (tmp_path / "checkpoints" / "broken").mkdir()
+    (tmp_path / "checkpoints" / "broken" / "info.json").write_text("{")
+    report([run], RunStore(tmp_path), micro)
+    summary = json.loads((tmp_path / "results.json").read_text())
+    assert summary["runs"] == 1 and len(summary["commands"]) == 1 + ("earlier" in content)

@@ -103,6 +103,22 @@ def test_minutes_and_memory_are_measured(name):
 
 
 @each_notebook
+def test_cells_can_be_taken_in(name):
+    """At most 20 lines of at most 100 columns; exercises' stubs count, too."""
+    sources = [cell.source for cell in code_cells(name)]
+    assert not [source for source in sources if len(source.splitlines()) > 20]
+    assert not [line for source in sources for line in source.splitlines() if len(line) > 100]
+
+
+@each_notebook
+def test_opens_with_the_ritual(name):
+    """The first cell after Colab's says what the notebook works with."""
+    opening = code_cells(name)[1].source
+    assert re.search(r"^course = lesson\.start\(", opening, re.MULTILINE), opening
+    assert re.search(r"^from helpers import .*\blesson\b", opening, re.MULTILINE), opening
+
+
+@each_notebook
 def test_small_enough_to_clone_and_show(name):
     assert (FOLDER / f"{name}.ipynb").stat().st_size < 1_000_000
 
@@ -172,11 +188,11 @@ def test_each_figure_says_its_message(name):
 def test_figures_fit_a_laptop(name):
     for cell, images in figures(name):
         for output in images:
-            width = int.from_bytes(
-                base64.b64decode(output.data["image/png"])[16:20], "big"
-            )  # of the PNG's header
+            header = base64.b64decode(output.data["image/png"])[:24]
+            width = int.from_bytes(header[16:20], "big")
             assert width <= 1_300, (
-                f"{width} pixels wide; wider ones are shrunk until their text cannot be read:\n{cell.source}"
+                f"{width} pixels wide; wider ones are shrunk until their text cannot be read:\n"
+                f"{cell.source}"
             )
 
 

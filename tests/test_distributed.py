@@ -1,4 +1,4 @@
-"""One training by two processes (gloo, on the CPU): the same as by one, and only the first process writes to the store."""
+"""One training by two processes (gloo, on the CPU) is that of one, and only the first writes."""
 
 import json
 import shutil
@@ -49,13 +49,12 @@ def clip(self, *arguments, **options):
     norms.append(float(norm := original_clip(self, *arguments, **options)))
     return norm
 
-original_clip, Accelerator.clip_grad_norm_ = Accelerator.clip_grad_norm_, clip
-original_end, training.MagnitudePruning.on_train_end = training.MagnitudePruning.on_train_end, end
-original_loss, training.MLMTrainer.compute_loss = training.MLMTrainer.compute_loss, loss
-writes = []
-sys.addaudithook(lambda event, what: writes.append(str(what[0])) if event == "open" and str(what[1])[:1] in "wax" and "store" in str(what[0]) else None)
-cli.main()
-(folder / f"notes-of-{rank}").write_text(json.dumps({"batches": batches, "writes": writes, "norms": norms}))
+original_clip, Accelerator.clip_grad_norm_ = Accelerator.clip_grad_norm_, clip original_end,
+training.MagnitudePruning.on_train_end = training.MagnitudePruning.on_train_end, end original_loss,
+training.MLMTrainer.compute_loss = training.MLMTrainer.compute_loss, loss writes = []
+sys.addaudithook(lambda event, what: writes.append(str(what[0])) if event == "open" and
+str(what[1])[:1] in "wax" and "store" in str(what[0]) else None) cli.main() (folder /
+f"notes-of-{rank}").write_text(json.dumps({"batches": batches, "writes": writes, "norms": norms}))
 """
 
 
@@ -170,7 +169,7 @@ def test_masks_are_the_same_in_all_processes(two):
 
 
 def test_gradients_are_those_of_the_whole_batch(one, two):
-    """Before they are clipped: afterwards, and with Adam, one could not tell a gradient from twice that."""
+    """Before they are clipped: afterwards, and with Adam, a gradient looks like twice that."""
     norms = json.loads((one / "notes").read_text())["norms"]
     assert len(norms) == 24 and min(norms) > 0.1
     for rank in (0, 1):
@@ -180,7 +179,10 @@ def test_gradients_are_those_of_the_whole_batch(one, two):
 
 
 def test_two_processes_give_what_one_gives(one, two, model):
-    """Within rounding; but for the keys' biases, whose gradient is rounding and nothing else: attention does not depend on them."""
+    """Within rounding; but for the keys' biases, whose gradient is nothing but rounding.
+
+    Attention does not depend on them.
+    """
     assert len(checkpoints(one)) == 2 and checkpoints(one).keys() == checkpoints(two).keys()
     for name, folder in checkpoints(one).items():
         ours, theirs = (

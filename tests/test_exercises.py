@@ -1,20 +1,37 @@
-"""Each solution passes its check, each typical wrong answer gets a message of its own, and the notebooks have both as they are."""
+"""Each solution and another right answer pass, each typical wrong answer gets its own message.
+
+And the notebooks have stubs and solutions as they are.
+"""
 
 import importlib
 import pkgutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pytest
+import right_answers
+import torch
 import wrong_answers
 
 from helpers.lesson import exercises
+from tools.exercises import synchronise
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks").glob("[0-9]*.ipynb"))
 EXERCISES = exercises.exercises()
-WRONG = {}
-for module in pkgutil.iter_modules(wrong_answers.__path__):
-    WRONG |= importlib.import_module(f"wrong_answers.{module.name}").WRONG
+
+
+def modules(package):
+    for module in pkgutil.iter_modules(package.__path__):
+        yield importlib.import_module(f"{package.__name__}.{module.name}")
+
+
+WRONG, RIGHT = {}, {}
+for module in modules(wrong_answers):
+    WRONG |= module.WRONG
+for module in modules(right_answers):
+    RIGHT |= {name: vars(module)[name] for name in vars(module) if name in EXERCISES}
 each_exercise = pytest.mark.parametrize("name", sorted(EXERCISES))
 
 
@@ -31,8 +48,14 @@ def compiled(name, source):
     return scope[name]
 
 
-def test_every_exercise_has_wrong_answers():
-    assert set(WRONG) == set(EXERCISES)
+def test_every_exercise_has_wrong_answers_and_another_right_one():
+    assert set(WRONG) == set(EXERCISES) == set(RIGHT)
+
+
+@each_exercise
+def test_an_answer_written_differently_is_right(name, capsys):
+    given, said = answer(name, RIGHT[name], capsys)
+    assert given is RIGHT[name] and said.startswith("✔"), said
 
 
 @each_exercise
@@ -61,9 +84,8 @@ def test_wrong_answers_are_told_apart(name, capsys):
     messages = []
     for fragment, function in WRONG[name].items():
         given, said = answer(name, function, capsys)
-        assert given is EXERCISES[name].solution and said.startswith("✘") and fragment in said, (
-            f"{fragment!r} is not in {said!r}"
-        )
+        assert given is EXERCISES[name].solution and said.startswith("✘"), said
+        assert fragment in said, f"{fragment!r} is not in {said!r}"
         messages.append(said)
     assert len(set(messages)) == len(messages) >= 3
 
@@ -73,18 +95,15 @@ def test_notebooks_have_the_stubs_and_solutions_of_the_modules():
     for path in NOTEBOOKS:
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)
-        found = exercises.synchronise(notebook)
-        assert nbformat.writes(notebook) == before, (
-            f"{path.name} differs; run python -m tools.exercises"
-        )
-        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        found = synchronise(notebook)
+        same = nbformat.writes(notebook) == before
+        assert same, f"{path.name} differs; run python -m tools.exercises"
+        texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
         for name in found:
-            assert (
-                EXERCISES[name].solution.__module__ == f"helpers.lesson.exercises.{path.stem[3:]}"
-            )
-            assert f"```python\ndef {name}(" in text, (
-                f"{path.name} has no folded solution of {name}"
-            )
+            home = EXERCISES[name].solution.__module__
+            assert home == f"{exercises.__name__}.{path.stem[3:]}"
+            folded = any(f"```python\ndef {name}(" in text for text in texts)
+            assert folded, f"{path.name} has no folded solution of {name}"
         names += found
     assert sorted(names) == sorted(EXERCISES)
 
@@ -94,3 +113,70 @@ def test_a_name_that_is_no_exercise_is_an_error():
         ValueError, match="no exercise is called 'nothing'; there are .*magnitude_mask"
     ):
         answer("nothing", lambda: None, None)
+
+
+@each_exercise
+def test_a_missing_return_is_named(name, capsys):
+    def forgetful(*arguments):
+        RIGHT[name](*arguments)
+
+    given, said = answer(name, forgetful, capsys)
+    assert given is EXERCISES[name].solution and said.startswith("✘")
+    assert "return" in said and "None" in said, said
+
+
+def test_a_name_for_which_nothing_is_returned_is_not_prunable(capsys):
+    def is_prunable(name):
+        if RIGHT["is_prunable"](name):
+            return True
+
+    assert answer("is_prunable", is_prunable, capsys)[0] is is_prunable
+
+
+def test_an_empty_answer_is_known_by_its_code_and_not_by_its_docstring(capsys):
+    def perplexity(loss):
+        """Another text."""
+        ...
+
+    assert "Nothing there yet" in answer("perplexity", perplexity, capsys)[1]
+
+
+def negate(tensor):
+    return tensor.neg_()
+
+
+@pytest.mark.parametrize(
+    "value, change",
+    [
+        (torch.ones(2, 3), lambda tensor: tensor.flatten().zero_()),
+        (torch.tensor([1.0, float("nan")]), negate),
+        (np.ones(3), lambda array: array.sort() or array.fill(0)),
+        ([3, 1], lambda values: values.sort()),
+        ({"a": torch.ones(2)}, lambda masks: masks["a"].zero_()),
+        ({"a": torch.ones(2)}, lambda masks: masks.pop("a")),
+        ({"a": torch.ones(2)}, lambda masks: masks.update(b=torch.ones(2))),
+        (pd.Series([1.0, np.nan]), lambda series: series.fillna(0, inplace=True)),
+        (pd.DataFrame({"a": [1.0, 2.0]}), lambda frame: frame.insert(0, "b", 1)),
+        (pd.DataFrame({"a": [1.0, 2.0]}), lambda frame: frame.__setitem__("a", 0.0)),
+        (torch.nn.Linear(2, 1), lambda net: net.bias.data.fill_(7.0)),
+        (torch.nn.Linear(2, 1), lambda net: net.eval()),
+    ],
+)
+def test_every_kind_of_changed_argument_is_noticed(value, change):
+    calls = []
+
+    def function(argument):
+        calls.append(argument)
+        change(argument)
+        return 1
+
+    def solution(argument):
+        return 1
+
+    judge = lambda answer: exercises.judge(
+        answer, exercises.Exercise(solution, lambda function: str(function(value)))
+    )
+    with pytest.raises(exercises.Wrong, match="changes its argument `argument`"):
+        judge(function)
+    assert calls[0] is not value
+    assert judge(solution) == "1", "the value itself is as it was"

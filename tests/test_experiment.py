@@ -1,20 +1,23 @@
 import dataclasses
 import hashlib
 import json
+import shutil
 import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from transformers import BertModel
+from transformers import BertForMaskedLM, BertModel, TrainerCallback
 
-from helpers import data, machine, profiles, pruning
+from helpers import data, machine, profiles, pruning, tasks
 from helpers.conditions import OF_THE_PAPER, UNPRUNED
-from helpers.lab import experiment
+from helpers.lab import experiment, runs
 from helpers.lab import store as store_module
 from helpers.lab.experiment import Run, RunStore, measure, plan, sweep
+from helpers.lab.runs import superseded, tell
 from helpers.lab.store import COLUMNS
+from helpers.training import MagnitudePruning, train_mlm
 
 PRUNED = [condition for condition in OF_THE_PAPER if condition not in UNPRUNED]
 
@@ -89,34 +92,79 @@ def test_key_is_that_of_the_values(micro):
         dict(sparsity=0.4),
         dict(seed=2),
         dict(learning_rate=2e-3),
+        dict(profile=micro.replace(name="another")),
     ]
-    sweep_only = ("tasks", "learning_rates", "seeds", "sparsities", "checkpoint_every")
-    for field in dataclasses.fields(micro):
-        if field.name in sweep_only:
-            continue
-        old = getattr(micro, field.name)
-        new = (
-            old + (0,)
-            if isinstance(old, tuple)
-            else f"{old}x"
-            if isinstance(old, str)
-            else (old or 0) + 1
-        )
-        changes.append(dict(profile=micro.replace(**{field.name: new})))
+    for part in ("pretraining", "fine_tuning"):  # every field, also one that is added later
+        for field in dataclasses.fields(getattr(micro, part)):
+            old = getattr(getattr(micro, part), field.name)
+            new = (
+                old + ((0, 1),)
+                if isinstance(old, tuple)
+                else f"{old}x"
+                if isinstance(old, str)
+                else (old or 0) + 1
+            )
+            changes.append(dict(profile=micro.replace(**{part: {field.name: new}})))
     keys = [Run(**values | change).key for change in [{}, *changes]]
-    assert Run(**values).key == keys[0] and len(set(keys)) == len(keys)
-    fewer = micro.replace(seeds=(5,), sparsities=(0.1,), tasks=("cola",))
+    assert Run(**values).key == keys[0] and len(set(keys)) == len(keys) > 25
+    # what only says which runs a sweep makes changes none of them
+    fewer = micro.replace(seeds=(5,), sparsities=(0.1,), tasks=("cola",), checkpoint_every=7)
     assert Run(**values | dict(profile=fewer)).key == keys[0]
 
 
-def test_key_stays_the_same_from_version_to_version():
-    """A change of it orphans every result that anyone has stored; change the expectation only on purpose."""
-    config = Run("random", "cola", 0.5, seed=1, profile="tiny")
-    values = dataclasses.asdict(config)
-    for name in ("tasks", "learning_rates", "seeds", "sparsities", "checkpoint_every"):
-        del values["profile"][name]
-    values = json.dumps(values, sort_keys=True)
-    assert config.key == f"random-0.5-cola-1-{hashlib.sha256(values.encode()).hexdigest()[:12]}"
+def test_key_stays_the_same_from_version_to_version(monkeypatch):
+    """A change of it orphans every result that anyone has stored; change this only on purpose."""
+    monkeypatch.setattr(runs, "content", lambda where: "content of the model")
+    monkeypatch.setattr(data, "text_content", lambda profile: ["content of the text"])
+    monkeypatch.setattr(data, "task_content", lambda profile, task: "content of the task")
+    run = Run("random", "cola", 0.5, seed=1, profile="tiny")
+    values = {
+        "learning_rate": run.learning_rate,
+        "profile": "tiny",
+        "pretraining": dataclasses.asdict(run.profile.pretraining)
+        | {"model_content": "content of the model", "text_content": ["content of the text"]},
+        "fine_tuning": dataclasses.asdict(run.profile.fine_tuning),
+        "task": "content of the task",
+    }
+    text = json.dumps(values, sort_keys=True)
+    assert run.key == f"random-0.5-cola-1-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@pytest.mark.parametrize("changed", ["model", "task", "an earlier version"])
+def test_what_becomes_of_runs_of_another_model_is_said(micro, tmp_path, monkeypatch, changed):
+    """The old run stays, the new one is made, and the sweep says so once."""
+    store, run = RunStore(tmp_path), Run("majority", "cola", profile=micro)
+    other_seed = Run("majority", "cola", seed=1, profile=micro)
+    sweep([run, other_seed], store, progress=False)
+    old = run.key
+    if changed == "model":
+        monkeypatch.setattr(runs, "content", lambda where: "retrained")
+    elif changed == "task":
+        monkeypatch.setattr(data, "task_content", lambda profile, task: "other sentences")
+    else:  # filed under a key of its own, its profile without parts
+        record = store.read(old)
+        flat = {"name": micro.name, "model": micro.model, "mlm_steps": 4}
+        (tmp_path / "runs" / f"{old}.json").unlink()
+        old = "majority-0-cola-0-0123456789ab"
+        store.write(old, record | {"run": record["run"] | {"profile": flat}})
+    assert "1 finished run has the same settings" in tell([run], store)
+    with pytest.warns(UserWarning, match=r"1 finished run has .*runs stays there.* not used"):
+        sweep([run], store, progress=False)
+    assert {old, run.key} <= set(store.keys()) and old != run.key
+    assert superseded([run], store) == [old]
+    with warnings.catch_warnings():  # now that the new one is there
+        warnings.simplefilter("error")
+        sweep([run], store, progress=False)
+
+
+def test_other_settings_are_no_old_runs(micro, tmp_path):
+    """Another learning rate or another length is another experiment, not an old one."""
+    measure(Run("majority", "cola", profile=micro), tmp_path)
+    for other in (
+        Run("majority", "cola", learning_rate=7e-3, profile=micro),
+        Run("majority", "cola", profile=micro.replace(fine_tuning={"epochs": 3})),
+    ):
+        assert superseded([other], RunStore(tmp_path)) == []
 
 
 def test_numbers_of_numpy_are_numbers(micro):
@@ -214,7 +262,7 @@ def test_stored_checkpoints_are_ordinary_ones_with_exact_zeros(swept, store, kin
 
 
 def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
-    """Another learning rate makes new runs of the stored checkpoints; look at the models as they are when measured."""
+    """Another learning rate makes new runs of the stored checkpoints: look at what they measure."""
     seen = {}
 
     def predict(model, *arguments):
@@ -254,7 +302,7 @@ def test_what_stays_pruned_in_fine_tuning(swept, store, micro, monkeypatch):
 def test_provenance_is_kept_beside_the_rows(swept, store, micro):
     record = store.read(Run("dense", "cola", profile=micro).key)
     assert (
-        record["run"]["profile"]["mlm_steps"] == micro.pretraining.steps
+        record["run"]["profile"]["pretraining"]["steps"] == micro.pretraining.steps
         and record["run"]["condition"] == "dense"
     )
     provenance = record["provenance"]
@@ -297,12 +345,12 @@ def test_an_interrupted_sweep_goes_on_where_it_was(micro, tmp_path, monkeypatch)
     runs = plan(["majority"], (), ("cola", "sst2", "qqp"), (0,), profile=micro)
     original, carried_out = experiment._carry_out, []
 
-    def interrupted(config, *more):
-        if config.task == "sst2" and len(carried_out) < 2:
+    def interrupted(run, *more):
+        if run.task == "sst2" and len(carried_out) < 2:
             carried_out.append("interrupted")
             raise KeyboardInterrupt
-        carried_out.append(config.task)
-        return original(config, *more)
+        carried_out.append(run.task)
+        return original(run, *more)
 
     monkeypatch.setattr(experiment, "_carry_out", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -315,9 +363,54 @@ def test_an_interrupted_sweep_goes_on_where_it_was(micro, tmp_path, monkeypatch)
 def test_what_cannot_be_loaded_stops_the_sweep_before_any_work(micro, tmp_path, monkeypatch):
     monkeypatch.setattr(experiment, "_carry_out", never)
     monkeypatch.setattr(experiment, "pretrain", never)
-    runs = plan(["prune_pretrain"], (0.5,), ("cola", "mrpc"), (0,), profile=micro)
     with pytest.raises(ValueError, match="'mrpc'.*cola, sst2"):
-        sweep(runs, tmp_path, progress=False)
+        plan(["prune_pretrain"], (0.5,), ("cola", "mrpc"), (0,), profile=micro)
+    for part, values in {"pretraining": "model", "fine_tuning": "glue"}.items():
+        profile = micro.replace(**{part: {values: "no/such-thing"}})
+        planned = plan(["prune_pretrain"], (0.5,), ("cola",), (0,), profile=profile)
+        with pytest.raises(FileNotFoundError, match="no/such-thing"):
+            sweep(planned, tmp_path, progress=False)
+
+
+def test_a_cache_that_cannot_be_written_stops_the_sweep_before_any_work(
+    micro, tmp_path, monkeypatch
+):
+    """`evaluate` writes to HOME when the metrics are computed: after the fine-tuning."""
+
+    def score(*arguments):
+        raise PermissionError(13, "Permission denied", "/root/.cache")
+
+    monkeypatch.setattr(tasks, "score", score)
+    monkeypatch.setattr(experiment, "_carry_out", never)
+    runs_ = plan(["dense"], (), ("cola",), (0,), profile=micro)
+    with pytest.raises(PermissionError, match="Permission denied.*HF_HOME"):
+        sweep(runs_, tmp_path, progress=False)
+
+
+def test_an_interrupted_sweep_says_one_sentence(micro, tmp_path, monkeypatch):
+    """Where IPython would show a traceback, it shows what `_render_traceback_` gives."""
+
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment, "_carry_out", interrupt)
+    planned = plan(["majority"], (), ("cola",), (0,), profile=micro)
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        sweep(planned, tmp_path, progress=False)
+    (line,) = stopped.value._render_traceback_()
+    assert str(tmp_path) in line and "goes on from there" in line
+
+
+def test_plan_says_when_there_is_nothing_to_run(micro):
+    for values in ([], ["prune_pretrain"]):  # no condition; no sparsity for one that prunes
+        with pytest.raises(ValueError, match="nothing to run"):
+            plan(values, (), ("cola",), (0,), profile=micro)
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True, "2"])
+def test_jobs_are_a_number(micro, tmp_path, jobs):
+    with pytest.raises(ValueError, match="jobs must be a whole number of at least 1"):
+        sweep(plan(["majority"], (), ("cola",), (0,), profile=micro), tmp_path, jobs)
 
 
 def test_two_processes_give_what_one_gives(micro, tmp_path):
@@ -360,15 +453,15 @@ def test_damage_to_a_run_is_noticed(tmp_path, damage):
 
 
 def test_a_damaged_run_is_made_again(micro, tmp_path):
-    config = Run("majority", "cola", profile=micro)
-    rows = measure(config, tmp_path)
-    path = tmp_path / "runs" / f"{config.key}.json"
+    run = Run("majority", "cola", profile=micro)
+    rows = measure(run, tmp_path)
+    path = tmp_path / "runs" / f"{run.key}.json"
     DAMAGES["truncated"](path)
     with pytest.warns(UserWarning, match="damaged"):
-        pd.testing.assert_frame_equal(measure(config, tmp_path), rows)
+        pd.testing.assert_frame_equal(measure(run, tmp_path), rows)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert RunStore(tmp_path).read(config.key) is not None
+        assert RunStore(tmp_path).read(run.key) is not None
 
 
 def test_an_interrupted_write_leaves_no_run(tmp_path, monkeypatch):
@@ -411,15 +504,57 @@ def test_an_interrupted_checkpoint_is_made_again(tmp_path):
     ) == 2
 
 
+def test_a_record_of_another_run_is_not_taken(tmp_path):
+    store = RunStore(tmp_path)
+    store.write("key", RECORD)
+    shutil.copy(tmp_path / "runs" / "key.json", tmp_path / "runs" / "other.json")
+    with pytest.warns(UserWarning, match="other.json is damaged"):
+        assert store.read("other") is None
+    assert store.read("key") == json.loads(json.dumps(RECORD))
+
+
+def test_what_stands_in_the_place_of_a_run_or_a_checkpoint_makes_way(tmp_path):
+    """A folder where a record belongs, and a file where a checkpoint does."""
+    store, calls = RunStore(tmp_path), []
+    (tmp_path / "runs" / "key.json").mkdir()
+    (tmp_path / "checkpoints" / "key").write_text("no folder")
+    with pytest.warns(UserWarning, match="damaged"):
+        assert store.read("key") is None
+    store.write("key", RECORD)
+    assert store.read("key") == json.loads(json.dumps(RECORD))
+    with pytest.warns(UserWarning, match="damaged"):
+        store.checkpoint("key", make_checkpoint(calls))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.checkpoint("key", make_checkpoint(calls))[1]["mlm_loss"] == 1.5
+    assert len(calls) == 1
+
+
+def test_a_store_that_cannot_be_made_says_where_to_go(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot hold a run store.*copy the course"):
+        RunStore(tmp_path / "file")
+
+
 @pytest.mark.parametrize(
     "name, content",
-    [("weights", "1 2 4"), ("weights", None), ("info.json", '{"mlm_'), ("info.json", "{}")],
+    [
+        ("weights", "1 2 4"),
+        ("weights", None),
+        ("info.json", '{"mlm_'),
+        ("info.json", "{}"),
+        ("info.json", "1.5 for 1.6"),
+    ],
 )
 def test_a_damaged_checkpoint_is_made_again(tmp_path, name, content):
     store, calls = RunStore(tmp_path), []
     folder, _ = store.checkpoint("key", make_checkpoint(calls))
     if content is None:
         (folder / name).unlink()
+    elif " for " in content:  # one digit
+        text, (new, old) = (folder / name).read_text(), content.split(" for ")
+        assert new in text
+        (folder / name).write_text(text.replace(new, old))
     else:
         (folder / name).write_text(content)
     with pytest.warns(UserWarning, match="damaged"):
@@ -447,7 +582,7 @@ def test_the_papers_epochs_depend_on_the_sparsity():
 
 
 def test_the_papers_protocol_value_by_value():
-    """Sec. 3.2 and the authors' code: the facts a reader can look up, and no other source than the profile."""
+    """Sec. 3.2 and the authors' code: what a reader can look up, and no other source than these."""
     p = profiles.get("paper")
     values, tuning = p.pretraining, p.fine_tuning
     assert (p.model, values.steps, values.ramp_steps, values.frequency) == (
@@ -542,3 +677,43 @@ def test_results_are_handed_over_one_by_one(micro, tmp_path, jobs):
         .value.sort_index()
         .equals(rows.set_index(key).value.sort_index())
     )
+
+
+@pytest.mark.parametrize(
+    "change, then, now",
+    [
+        ({"sparsity": 0.7}, "sparsity = 0.5", "0.7"),
+        ({"end": 3}, "end = 2", "3"),
+        ({"batch_size": 8}, "per_device_train_batch_size = 4", "8"),
+        ({"learning_rate": 2e-3}, "learning_rate = 0.001", "0.002"),
+        ({"steps": 9}, "max_steps = 6", "9"),
+    ],
+)
+def test_resuming_with_other_values_is_refused(make, tokenizer, text, tmp_path, change, then, now):
+    """The Trainer would go on from the old weights without a word."""
+    values = {"sparsity": 0.5, "end": 2, "batch_size": 4, "learning_rate": 1e-3, "steps": 6}
+
+    class Stop(TrainerCallback):
+        def on_step_end(self, args, state, control, **kwargs):
+            if state.global_step == 5:
+                raise KeyboardInterrupt
+
+    def train(values, *callbacks):
+        values = dict(values)
+        pruning_callback = MagnitudePruning(values.pop("sparsity"), end=values.pop("end"))
+        return train_mlm(
+            make(BertForMaskedLM),
+            tokenizer,
+            text,
+            **values,
+            output_dir=tmp_path,
+            checkpoint_every=4,
+            pruning=pruning_callback,
+            callbacks=callbacks,
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        train(values, Stop())
+    with pytest.raises(ValueError, match=f"{then}, now it is {now}"):
+        train(values | change)
+    assert train(values).state.global_step == 6

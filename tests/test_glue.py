@@ -1,4 +1,7 @@
-"""Every GLUE task: metrics equal to scikit-learn's and scipy's, and one run of each from files laid out like the hub's."""
+"""Every GLUE task: metrics equal to scikit-learn's and scipy's, and one run of each.
+
+The runs are on files laid out like the hub's.
+"""
 
 import json
 import random
@@ -15,6 +18,7 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from helpers import data, pocket, profiles, tasks, training
 from helpers.lab import __main__ as cli
 from helpers.lab.experiment import Run, RunStore, measure
+from helpers.lab.store import COLUMNS
 
 TASKS = tuple(tasks.COLUMNS)
 CLASSIFICATION = tuple(task for task in TASKS if task != "stsb")
@@ -167,7 +171,7 @@ def test_constant_prediction_is_the_best_one():
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """`nyu-mll/glue` with 40 made-up examples a split; the two validation sets of MNLI differ in size."""
+    """`nyu-mll/glue` with 40 made-up examples a split; MNLI's validation sets differ in size."""
     folder = tmp_path_factory.mktemp("hub")
     sentences = iter(
         [sentence for passage in pocket.passages(4_000, seed="glue") for sentence in passage]
@@ -238,7 +242,7 @@ def test_any_task_that_is_named_runs_from_end_to_end(profile, store, task):
         float if task == "stsb" else int
     }
     rows = measure(Run("prune_pretrain", task, 0.5, profile=profile), store)
-    assert set(rows.task) == {task} and set(rows.columns) == set(store.COLUMNS)
+    assert set(rows.task) == {task} and set(rows.columns) == set(COLUMNS)
     values = rows.set_index("metric").value
     assert set(values.index) == {
         "mlm_loss",
@@ -329,6 +333,7 @@ def test_mismatched_set_that_a_copy_lacks(profile, hub, tmp_path, monkeypatch):
     monkeypatch.setenv("HUB_MIRROR", str(tmp_path))
     with pytest.raises(
         ValueError,
-        match="no split 'validation_mismatched' of 'mnli_mismatched'; it has train, validation_matched",
+        match="no split 'validation_mismatched' of 'mnli_mismatched'; it has train, "
+        "validation_matched",
     ):
         data.load_examples(profile, "mnli_mismatched")

@@ -1,4 +1,4 @@
-"""Movement pruning by hand, lottery tickets that rewind, and conditions that end at their sparsity."""
+"""Movement pruning by hand, lottery tickets that rewind, conditions that end at their sparsity."""
 
 import pytest
 import torch
@@ -43,7 +43,8 @@ def train(model, pruning_callback, folder, x, steps, resume=None, save=False):
 
 
 def test_what_moves_towards_zero_is_pruned_whatever_its_magnitude(tmp_path):
-    # Gradient descent goes against x: the large first and third weights shrink, the small second and fourth grow.
+    # Gradient descent goes against x: the large first and third weights shrink, the small second
+    # and fourth grow.
     model, prune = (
         Line([0.9, 0.1, -0.8, -0.2]),
         recipes.MovementPruning(0.5, begin=2, end=4, frequency=1),

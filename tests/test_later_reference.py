@@ -1,4 +1,4 @@
-"""The shipped results of what came later: every run with every seed, and the bargain of structure is there."""
+"""The shipped results of what came later: every run with every seed, and what structure costs."""
 
 from helpers import analysis, conditions, profiles, reference
 from helpers.lab import store

@@ -1,4 +1,4 @@
-"""Badges lead to their own notebooks; the first cell fetches the course on Colab, changes nothing of Colab's, and does nothing elsewhere."""
+"""Badges lead to their own notebooks; the first cell fetches the course, on Colab only."""
 
 import json
 import os
@@ -54,19 +54,25 @@ def pip_commands(place, folder):
 def test_badges_open_this_notebook(name):
     first = read(name).cells[0].source
     title, line = first.splitlines()[0], first.splitlines()[2]
-    assert title.startswith("# ") and line == links.badges(ADDRESS, name)
-    assert (
-        f"notebooks%2F{name}.ipynb" in line
-        and f"/notebooks/{name}.ipynb" in line
-        and first.count("Open in Colab") == 1
-    )
+    assert title.startswith("# ") and first == links.with_badges(first, links.badges(ADDRESS, name))
+    if links.is_placeholder(ADDRESS):
+        assert "Open in" not in first
+    else:
+        assert f"notebooks%2F{name}.ipynb" in line and f"/notebooks/{name}.ipynb" in line
+        assert first.count("Open in Colab") == 1
 
 
-def test_badges_of_the_readme_open_the_first_notebook():
-    assert (
-        links.badges(ADDRESS, NAMES[0])
-        in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-    )
+def test_the_readme_opens_the_first_notebook_or_says_how_to_get_badges():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    line = links.badges(ADDRESS, NAMES[0]) or links.NOTICE
+    assert line in text.splitlines() and ("Open in" in text) != links.is_placeholder(ADDRESS)
+
+
+@each_notebook
+def test_nothing_a_reader_may_click_leads_to_nobody(name):
+    texts = [(ROOT / "README.md").read_text(encoding="utf-8")]
+    texts += [cell.source for cell in read(name).cells if cell.cell_type == "markdown"]
+    assert not [text for text in texts if "/OWNER/" in text]
 
 
 @each_notebook
@@ -103,7 +109,7 @@ def test_what_colab_has_is_supported(requirement):
     not (ROOT / ".git").exists(), reason="no git repository to fetch the course from"
 )
 def test_course_can_be_fetched(tmp_path):
-    """The cell's own pip command, as a dry run, with the repository's address leading to this one."""
+    """The cell's own pip command, as a dry run, with the repository's address leading here."""
     pytest.importorskip("setuptools", "77", reason="pip builds the course with setuptools")
     (command,) = pip_commands("colab", tmp_path)
     environment = os.environ | {
@@ -155,9 +161,27 @@ def fork(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_without_an_address_there_are_no_badges_and_one_line_says_how_to_get_them(fork, capsys):
+    assert links.main([]) == 0
+    assert "make links REPO=you/repo" in capsys.readouterr().out
+    assert (fork / "README.md").read_text() == f"# Course\n\n{links.NOTICE}\n\nText.\n"
+    first = nbformat.read(fork / "notebooks/00_start.ipynb", as_version=4).cells[0].source
+    assert first.startswith("# 00 · Title\n\n**Question.**")
+
+
+def test_badges_go_where_the_address_goes(fork):
+    assert links.main(["jane/bert-course"]) == 0
+    assert links.main(["OWNER/course"]) == 0
+    assert (fork / "README.md").read_text().count(links.NOTICE) == 1
+    assert "Open in" not in "".join(path.read_text() for path in fork.glob("*/*.ipynb"))
+
+
 def test_a_fork_is_written_by_one_command(fork, capsys):
+    links.main([])
+    capsys.readouterr()
     assert links.main(["jane/bert-course"]) == 0
     assert "2 notebooks lead to https://github.com/jane/bert-course" in capsys.readouterr().out
+    assert links.NOTICE not in (fork / "README.md").read_text()
     start, following = (
         nbformat.read(path, as_version=4) for path in sorted(fork.glob("notebooks/*.ipynb"))
     )
@@ -206,7 +230,9 @@ def test_outside_of_the_course_it_says_where_to_go(tmp_path, monkeypatch, capsys
 )
 def test_no_widget_is_newer_than_colabs(path):
     """Colab has ipywidgets 7.7.1; these came with 8."""
-    newer = r"\b(Stack|TagsInput|ColorsInput|FloatsInput|IntsInput|DatetimePicker|NaiveDatetimePicker|TimePicker)\(|\.titles\b|\btitles="
-    assert COLAB["ipywidgets"].startswith("7.") and not re.findall(
-        newer, path.read_text(encoding="utf-8")
+    classes = (
+        "Stack|TagsInput|ColorsInput|FloatsInput|IntsInput|(?:NaiveD|D)atetimePicker|TimePicker"
     )
+    newer = rf"\b(?:{classes})\(|\.titles\b|\btitles="
+    assert COLAB["ipywidgets"].startswith("7.")
+    assert not re.findall(newer, path.read_text(encoding="utf-8"))

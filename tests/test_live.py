@@ -1,7 +1,12 @@
-"""The figure that results join, and the form of notebook 09: what is chosen is run, drawn and told."""
+"""The figure that results join, and the form of notebook 09: what is chosen is run, drawn, told."""
+
+import queue
+import re
+import time
 
 import pandas as pd
 import pytest
+from jupyter_client.manager import start_new_kernel
 
 from helpers import data, paper, profiles, tasks
 from helpers.lab import experiment, runs
@@ -50,7 +55,7 @@ def test_every_control_of_the_form_changes_what_is_run(form):
     counts["sparsities"] = form.readout.value
     form.controls["conditions"].value = ("prune_pretrain", "random")
     counts["conditions"] = form.readout.value
-    assert [counts[name].split()[0] for name in counts] == ["<p>3", "<p>6", "<p>10", "<p>16"]
+    assert [re.search(r"(\d+) runs", said)[1] for said in counts.values()] == ["3", "6", "10", "16"]
     assert all(control.description for control in form.controls.values())
     form.controls["seeds"].value, form.controls["conditions"].value = 1, ()
     form.controls["task"].value = "mnli"
@@ -72,6 +77,79 @@ def test_a_model_that_cannot_be_run_is_told_and_the_button_comes_back(
     form.controls["model"].value = str(tmp_path / "gpt") if name == "gpt" else name
     form.button.click()
     assert message in form.readout.value and not form.button.disabled
+
+
+# Under IPython an Output swallows what is raised in its block, so this needs a kernel
+KERNEL = """
+import time
+from helpers import profiles
+from helpers.lesson.widgets import live
+form = live.experiment_form(profiles.get("tiny"), {}, STORE, "cola", (0.5,))
+form.controls["conditions"].value = ()
+"""
+FAILS = 'form.controls["model"].value = "no/such-model"\nform.button.click()'
+WAITS = """
+def sweep(*arguments, **options):
+    print("waiting", flush=True)
+    time.sleep(60)
+live.experiment.sweep = sweep
+form.button.click()
+"""
+SAID = "print(form.readout.value, form.button.disabled, len(form.figure.rows))"
+
+
+@pytest.fixture
+def kernel():
+    manager, client = start_new_kernel(kernel_name="python3")
+    yield manager, client
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def execute(client, code, on_message=lambda message: None, seconds=120):
+    """What a cell prints into its own output; `on_message` sees every message meanwhile."""
+    number, printed, end = client.execute(code), "", time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            message = client.get_iopub_msg(timeout=1)
+        except queue.Empty:
+            continue
+        on_message(message)
+        if message["parent_header"].get("msg_id") != number:
+            continue
+        if message["msg_type"] == "error":
+            raise AssertionError("\n".join(message["content"]["traceback"]))
+        printed += message["content"].get("text", "")
+        if message["content"].get("execution_state") == "idle":
+            return printed
+    raise AssertionError(f"no end after {seconds} s of:\n{code}")
+
+
+def test_in_a_kernel_the_form_says_what_failed_and_what_was_interrupted(kernel, tmp_path):
+    manager, client = kernel
+    execute(client, f"STORE = {str(tmp_path / 'runs')!r}\n{KERNEL}")
+    execute(client, FAILS)
+    said = execute(client, SAID)
+    assert "Not done." in said and "cannot load no/such-model" in said
+    assert said.endswith("False 0\n")
+
+    def interrupt(message):
+        if "waiting" in message["content"].get("text", ""):
+            manager.interrupt_kernel()
+
+    execute(client, 'form.controls["model"].value = profiles.POCKET')
+    execute(client, WAITS, interrupt)
+    said = execute(client, SAID)
+    assert "Stopped." in said and "Done." not in said and said.endswith("False 0\n")
+
+
+def test_a_choice_that_cannot_be_planned_is_told_at_once(form, monkeypatch):
+    def refuse(*arguments, **options):
+        raise ValueError("seeds must be <b>whole</b> numbers\nfrom 0 on")
+
+    monkeypatch.setattr(live.experiment, "plan", refuse)
+    form.controls["seeds"].value = 2
+    assert "seeds must be &lt;b&gt;whole&lt;/b&gt; numbers<br>from 0 on" in form.readout.value
 
 
 def test_an_interrupted_form_goes_on(form, monkeypatch):

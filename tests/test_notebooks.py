@@ -1,4 +1,7 @@
-"""Every code cell of every notebook runs, on one core and within Binder's memory (nbval, outputs not compared); so does their own runner."""
+"""Every code cell runs, on one core and within Binder's memory; so does the course's own runner.
+
+nbval runs the cells; outputs are not compared.
+"""
 
 import os
 import subprocess
@@ -78,9 +81,14 @@ def small_course(tmp_path):
     folder = tmp_path / "notebooks"
     folder.mkdir()
     (tmp_path / "README.md").write_text(
-        "| [00](notebooks/00_a.ipynb) | What? | 9.9 |\n| [01](notebooks/01_b.ipynb) | What? | 7.7 |\nwhat the cells take on two CPU cores\n"
+        "| [00](notebooks/00_a.ipynb) | What? | 9.9 |\n"
+        "| [01](notebooks/01_b.ipynb) | What? | 7.7 |\n"
+        "what the cells take on two CPU cores\n"
     )
-    head = "# 00 · A\n\n| 10 minutes to read and think; the cells take 9.9 minutes and 9.9 GB on two CPU cores |"
+    head = (
+        "# 00 · A\n\n| 10 minutes to read and think; "
+        "the cells take 9.9 minutes and 9.9 GB on two CPU cores |"
+    )
     nbformat.write(
         new_notebook(cells=[new_markdown_cell(head), new_code_cell("print(6 * 7)")]),
         folder / "00_a.ipynb",

@@ -1,4 +1,4 @@
-"""A prediction counts once it is committed to, is drawn where it lies, and is set beside the outcome in words."""
+"""A prediction counts once it is committed to; it is drawn, and set beside the outcome in words."""
 
 import ipywidgets
 import pytest
@@ -59,7 +59,11 @@ def test_a_choice_is_one_of_those_offered():
     guess.button.click()
     assert guess.value is None and "Choose" in guess.readout.value
     guess.commit("early")
-    assert (
-        guess.against("early") == "You said early; so it is."
-        and guess.against("late") == "You said early; it is late."
-    )
+    assert guess.against("early") == "You said early; so it is."
+    assert guess.against("late") == "You said early; it is late."
+
+
+def test_an_answer_is_shown_as_it_is_written():
+    guess = predictions.choice("Which?", ["s < 0.5", "s > 0.5"])
+    guess.commit("s < 0.5")
+    assert "<b>s &lt; 0.5</b>" in guess.readout.value

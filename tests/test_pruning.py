@@ -14,7 +14,7 @@ def randn(*shape, seed=0):
 
 
 def by_sorting(weight, sparsity):
-    """Magnitude pruning said slowly: order by magnitude, then by position, and prune the first ones."""
+    """Magnitude pruning said slowly: order by magnitude, then by position, prune the first."""
     values = [abs(float(value)) for value in weight.flatten()]
     order = sorted(range(len(values)), key=lambda i: (values[i], i))
     mask = torch.ones(len(values), dtype=torch.bool)

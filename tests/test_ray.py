@@ -1,4 +1,4 @@
-"""Sweeps on a Ray cluster of two nodes on this machine, one core each; one node is killed in the middle."""
+"""Sweeps on a Ray cluster of two nodes of one core each; one node is killed in the middle."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def runs(micro):
-    """Two prunings, each long enough to be killed in the middle, and what is fine-tuned from them."""
+    """Two prunings, each long enough to be killed in the middle, and what starts from them."""
     profile = micro.replace(checkpoint_every=20, pretraining={"steps": 200})
     return plan(["prune_pretrain", "random", "majority"], (0.5,), ("cola",), (0,), profile=profile)
 
@@ -61,7 +61,7 @@ def test_a_task_gets_a_gpu_where_the_cluster_has_any(cluster, tmp_path):
 
 
 def test_a_sweep_survives_a_killed_node(cluster, runs, tmp_path):
-    """When it is killed, each node is at one of the two prunings, or at what comes next if the other was slow to begin."""
+    """When it is killed, each node is at one of the two prunings, or one of them is done."""
     store, result = RunStore(tmp_path / "ray"), []
     sweeping = threading.Thread(
         target=lambda: result.append(

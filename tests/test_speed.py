@@ -1,4 +1,4 @@
-"""Engines give the dense result; masks, shapes and tables are right. Nothing here looks at a clock."""
+"""Engines give the dense result; masks, shapes and tables are right. No test looks at a clock."""
 
 import importlib.util
 

@@ -1,4 +1,7 @@
-"""The run store when several processes write to it and some are killed with -9, at moments chosen to hurt and at random ones."""
+"""The run store when several processes write to it and some are killed with -9.
+
+At moments chosen to hurt, and at random ones.
+"""
 
 import json
 import os
@@ -43,7 +46,10 @@ def start():
 
 @pytest.fixture(scope="module")
 def runs(micro):
-    """Three runs of one pruned checkpoint, which itself starts from a burned-in one; a Trainer's checkpoint at each step."""
+    """Three runs of one pruned checkpoint, which starts from a burned-in one.
+
+    The Trainer saves a checkpoint at each step.
+    """
     profile = micro.replace(
         checkpoint_every=1,
         pretraining={"burn_in_steps": 2, "steps": 6},
@@ -59,7 +65,7 @@ def undisturbed(runs, tmp_path_factory):
     return sweep(runs, tmp_path_factory.mktemp("undisturbed"), progress=False)
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -105,10 +111,7 @@ def half_deleted():
 
 
 def checkpoint_before_filing():
-    original = Path.rename
-    Path.rename = lambda path, target: (
-        die() if target.parent.name == "checkpoints" else original(path, target)
-    )
+    replacing(lambda path: path.parent.name == "checkpoints")
 
 
 def checkpoint_filed():
@@ -139,7 +142,8 @@ def record_half_written():
     store.json.dump = dump
 
 
-MOMENTS = {  # in the order in which a sweep comes to them, and what this worker resumes before it dies there
+# in the order in which a sweep comes to them, and what this worker resumes before it dies there
+MOMENTS = {
     "MLM training: third checkpoint without the values under the masks": (
         lambda: replacing(is_state, nth=3),
         None,
@@ -225,7 +229,7 @@ def test_killed_at_every_inconvenient_moment(start, runs, undisturbed, tmp_path)
     for moment, (_, resumed) in MOMENTS.items():
         before = len(noted(tmp_path, "resumed"))
         worker = start(work, tmp_path, runs, moment)
-        worker.join(120)
+        worker.join(600)
         assert worker.exitcode == (0 if moment == "nothing more" else -signal.SIGKILL), moment
         assert whole(tmp_path), moment
         first = [path.split("/")[1] for path in noted(tmp_path, "resumed")[before:]][:1]
@@ -247,7 +251,7 @@ def test_workers_killed_at_random_moments(start, runs, undisturbed, tmp_path):
         assert whole(tmp_path)
         workers[victim] = start(work, tmp_path, runs)
     for worker in workers:
-        worker.join(120)
+        worker.join(600)
     assert [worker.exitcode for worker in workers] == [0, 0]
     pd.testing.assert_frame_equal(sweep(runs, tmp_path, progress=False), undisturbed)
     filed = Counter(noted(tmp_path, "filed"))
@@ -260,7 +264,7 @@ def test_workers_killed_at_random_moments(start, runs, undisturbed, tmp_path):
 def test_two_workers_do_not_make_the_same_checkpoint(start, tmp_path):
     workers = [start(slowly, tmp_path / "store", tmp_path) for _ in range(2)]
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
     assert [worker.exitcode for worker in workers] == [0, 0] and len(noted(tmp_path, "made")) == 1
     assert (tmp_path / "store" / "checkpoints" / "key" / "weights").read_text() == "1 2 3"
 
@@ -280,18 +284,18 @@ def test_a_lock_ends_with_its_owner(start, tmp_path):
 
 
 def test_a_sweep_leaves_to_another_what_that_is_at(runs, undisturbed, tmp_path, monkeypatch):
-    """One run is being made elsewhere: the others come first, then this sweep waits for it and fetches it."""
+    """One run is being made elsewhere: the others come first, then this sweep waits for it."""
     monkeypatch.setattr("helpers.lab.workers.AGAIN", 0.1)
     other, order = RunStore(tmp_path), []
     held = other.lock(runs[0].key)
     held.__enter__()
     original = experiment._carry_out
 
-    def carry_out(config, *more):
-        order.append(config.key)
+    def carry_out(run, *more):
+        order.append(run.key)
         if len(order) == 2:
             held.__exit__(None, None, None)
-        return original(config, *more)
+        return original(run, *more)
 
     monkeypatch.setattr(experiment, "_carry_out", carry_out)
     pd.testing.assert_frame_equal(sweep(runs, tmp_path, progress=False), undisturbed)

@@ -1,4 +1,4 @@
-"""Heads and neurons: what is pruned is whole, what is cut out was pruned, and the smaller model computes the same."""
+"""Heads and neurons: what is pruned is whole, and the smaller model computes the same."""
 
 import pytest
 import torch

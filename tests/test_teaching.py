@@ -27,8 +27,11 @@ def small():
     return new.new_notebook(
         cells=[
             new.new_markdown_cell(
-                "# 10 · A title\n\n| | |\n|---|---|\n| **Time and memory** | 75 minutes to read and think, 50 of them for the exercises; the cells take 0.3 minutes and 0.6 GB on two CPU cores |\n\n"
-                "## 2 Your turn: halve\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\nWrite it.\n\n**Think first.** How\nmany?"
+                "# 10 · A title\n\n| | |\n|---|---|\n| **Time and memory** | 75 minutes to read "
+                "and think, 50 of them for the exercises; the cells take 0.3 minutes and 0.6 GB on "
+                "two CPU cores |\n\n"
+                "## 2 Your turn: halve\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\n"
+                "Write it.\n\n**Think first.** How\nmany?"
             ),
             new.new_code_cell(
                 "def half(x):\n    ...  # your code here\n\n\nhalf = exercises.check(half)",
@@ -38,7 +41,8 @@ def small():
                 'guess = predictions.number(f"At {s}%: how much is left?", 0, 100)\nguess'
             ),
             new.new_markdown_cell(
-                "## 3 Judge\n\n*Difficulty ●●○ · importance ●●○ · 10 to 15 minutes*\n\nDo.\n\n<details><summary>One answer</summary>\n\nyes\n\n</details>"
+                "## 3 Judge\n\n*Difficulty ●●○ · importance ●●○ · 10 to 15 minutes*\n\nDo.\n\n"
+                "<details><summary>One answer</summary>\n\nyes\n\n</details>"
             ),
             new.new_code_cell(
                 "plt.show()\nprint(few)",
@@ -72,12 +76,11 @@ def test_every_exercise_is_in_the_table_with_a_place_for_its_solution():
         if cell.cell_type == "code"
         for name in re.findall(r"^\w+ = exercises\.check\((\w+)\)", cell.source, re.MULTILINE)
     }
-    listed = dict(re.findall(r"\[`(\w+)`\]\(\.\./src/helpers/exercises/(\w+)\.py\)", PAGE))
+    listed = dict(re.findall(r"\[`(\w+)`\]\(\.\./src/helpers/lesson/exercises/(\w+)\.py\)", PAGE))
     assert len(listed) >= 5 and set(listed) == checked
     for name, module in listed.items():
-        assert f"def {name}(" in (
-            ROOT / "src" / "helpers" / "exercises" / f"{module}.py"
-        ).read_text(encoding="utf-8")
+        path = ROOT / "src" / "helpers" / "lesson" / "exercises" / f"{module}.py"
+        assert f"def {name}(" in path.read_text(encoding="utf-8")
 
 
 def test_every_notebook_has_a_section_with_its_purpose():
@@ -122,8 +125,8 @@ def test_exercises_of_a_notebook():
     }
     row = teaching.overview({Path("10_small.ipynb"): small()}).splitlines()[-1]
     assert (
-        row
-        == "| [10 · A title](../notebooks/10_small.ipynb) | 75 minutes, 50 of them for the exercises | 0.3 | 0.6 GB | 2 |"
+        row == "| [10 · A title](../notebooks/10_small.ipynb) "
+        "| 75 minutes, 50 of them for the exercises | 0.3 | 0.6 GB | 2 |"
     )
 
 

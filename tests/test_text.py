@@ -1,4 +1,7 @@
-"""MLM text from several corpora, tokenised at once or streamed, on corpora made up here and laid out by hub id."""
+"""MLM text from several corpora, tokenised at once or streamed.
+
+The corpora are made up here and laid out by hub id.
+"""
 
 import pytest
 import torch
@@ -13,16 +16,16 @@ ENCYCLOPEDIA, BOOKS = "someone/encyclopedia", "someone/books"
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """An encyclopedia in four files with a configuration, long documents; books in two files, a sentence a document."""
+    """An encyclopedia in four files with a configuration; books in two, a sentence a document."""
     folder = tmp_path_factory.mktemp("hub")
     passages = [" ".join(passage) for passage in pocket.passages(6_000, seed="corpora")]
     articles = [" ".join(passages[i : i + 3]) for i in range(0, 3_000, 3)]
-    for name, config, texts, files in (
+    for name, subset, texts, files in (
         (ENCYCLOPEDIA, "today.en", articles, 4),
         (BOOKS, "", passages[3_000:], 2),
     ):
         for number in range(files):
-            part = folder / name / config / f"train-{number:05}-of-{files:05}.parquet"
+            part = folder / name / subset / f"train-{number:05}-of-{files:05}.parquet"
             part.parent.mkdir(parents=True, exist_ok=True)
             Dataset.from_dict(
                 {
@@ -30,7 +33,11 @@ def hub(tmp_path_factory):
                     "text": texts[number::files],
                 }
             ).to_parquet(part)
-        configs = f"configs:\n- config_name: {config or 'default'}\n  data_files:\n  - split: train\n    path: {config + '/' if config else ''}train-*.parquet"
+        path = f"{subset}/train-*.parquet" if subset else "train-*.parquet"
+        configs = (
+            f"configs:\n- config_name: {subset or 'default'}\n  data_files:\n  - split: train\n"
+            f"    path: {path}"
+        )
         (folder / name / "README.md").write_text(f"---\n{configs}\n---\n")
     return folder
 
@@ -60,25 +67,30 @@ def words(rows):
 def documents(profile, split):
     """The texts behind a split of each corpus, in the order in which they are read."""
     return [
-        [row["text"] for row in data._corpus(*corpus, split, profile.text_streaming)]
-        for corpus, _ in profile.corpora
+        [row["text"] for row in data._corpus(*corpus, split, profile.pretraining.text_streaming)]
+        for corpus, _ in profile.pretraining.corpora
     ]
 
 
 def test_shares_are_the_ones_asked_for_or_equal():
     paper, tiny = profiles.get("paper"), profiles.get("tiny")
-    assert tiny.pretraining.corpora == [(("pocket", None), 1)] and profiles.get("small").corpora[0][
-        0
-    ] == ("Salesforce/wikitext", "wikitext-103-raw-v1")
-    assert [share for _, share in paper.corpora] == pytest.approx([2500 / 3300, 800 / 3300])
+    assert tiny.pretraining.corpora == [(("pocket", None), 1)] and profiles.get(
+        "small"
+    ).pretraining.corpora[0][0] == ("Salesforce/wikitext", "wikitext-103-raw-v1")
+    assert [share for _, share in paper.pretraining.corpora] == pytest.approx(
+        [2500 / 3300, 800 / 3300]
+    )
     assert [
-        share for _, share in paper.replace(pretraining={"text": (("a", None), ("b", "c"))}).corpora
+        share
+        for _, share in paper.replace(
+            pretraining={"text": (("a", None), ("b", "c"))}
+        ).pretraining.corpora
     ] == [0.5, 0.5]
     for wrong in ((), ("a", "b"), (("a",),)):
         with pytest.raises(
             ValueError, match=r"text must be a hub id or a tuple of \(hub id, config\)"
         ):
-            paper.replace(pretraining={"text": wrong}).corpora
+            assert paper.replace(pretraining={"text": wrong}).pretraining.corpora is None
 
 
 def test_all_text_of_all_corpora_is_used(both):
@@ -107,7 +119,7 @@ def test_a_stream_mixes_the_corpora_by_their_shares(both):
     assert isinstance(text, IterableDataset)
     alone = [
         set(words(data.load_text(streamed(both, text=(corpus,))).take(4_000)))
-        for corpus in both.text
+        for corpus in both.pretraining.text
     ]
     first = words(text.take(400))
     assert all(block in alone[0] or block in alone[1] for block in first)
@@ -132,7 +144,7 @@ def test_held_out_documents_are_in_no_training_text(both, streaming):
 def test_held_out_is_the_same_in_any_order(both, hub):
     """The files may come in another order: a document stays where it is."""
     profile = streamed(both)
-    for corpus, _ in profile.corpora:
+    for corpus, _ in profile.pretraining.corpora:
         parts = [data._corpus(*corpus, split, True) for split in ("train", "validation")]
         for seed in (0, 1):
             train, held_out = (

@@ -5,6 +5,7 @@ import pytest
 import torch
 from datasets import Dataset
 from torch.func import functional_call
+from torch.nn.functional import cross_entropy
 from transformers import (
     BertForMaskedLM,
     BertForPreTraining,
@@ -19,7 +20,14 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from helpers import pruning, training
-from helpers.training import MagnitudePruning, MLMTrainer, fine_tune, load_mlm, train_mlm
+from helpers.training import (
+    MagnitudePruning,
+    MLMTrainer,
+    RepeatableMasking,
+    fine_tune,
+    load_mlm,
+    train_mlm,
+)
 
 STEPS = 12  # two epochs of the 48 lines in batches of 8
 NO_DROPOUT = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
@@ -307,6 +315,59 @@ def test_gradient_accumulation_changes_nothing(make, masked_text, tmp_path):
     assert pruning.sparsity_report(models[1]).sparsity["total"] == pytest.approx(0.6, abs=1e-3)
 
 
+# Which words are masked, and how much they count
+
+
+def test_each_token_is_masked_as_often_as_its_probability_says(tokenizer):
+    words = torch.randint(5, 60, (400, 10), generator=torch.Generator().manual_seed(0)).tolist()
+    rows = [{"input_ids": [tokenizer.cls_token_id, *row, tokenizer.sep_token_id]} for row in words]
+    batch = RepeatableMasking(tokenizer, 0.3, seed=1, probabilities={7: 0.8, 8: 0.0})(rows)
+    original = torch.tensor([row["input_ids"] for row in rows])
+    masked = batch["labels"] != -100
+    assert torch.equal(batch["labels"][masked], original[masked])
+    share = lambda chosen: float(masked[chosen].float().mean())
+    assert share(original == 7) == pytest.approx(0.8, abs=0.12) and share(original == 8) == 0
+    assert share(original > 8) == pytest.approx(0.3, abs=0.03) and share(original < 5) == 0
+
+
+def test_masks_depend_on_the_words_and_the_seed_alone(tokenizer, text):
+    rows = [{"input_ids": row["input_ids"]} for row in text]
+    masks = []
+    for seed in (1, 1, 2):
+        torch.rand(3)
+        masks.append(RepeatableMasking(tokenizer, 0.3, seed, {7: 0.8})(rows)["labels"])
+    assert torch.equal(masks[0], masks[1]) and not torch.equal(masks[0], masks[2])
+
+
+def test_a_token_counts_in_the_loss_as_often_as_its_weight_says(make, masked_text, tmp_path):
+    model = make(BertForMaskedLM, **NO_DROPOUT)
+    batch = default_data_collator(masked_text)
+    counts = torch.ones(model.config.vocab_size)
+    counts[7], counts[8] = 3.0, 0.0
+    logits, labels = (
+        model(batch["input_ids"], batch["attention_mask"]).logits,
+        batch["labels"].flatten(),
+    )
+    losses = cross_entropy(logits.flatten(0, 1), labels, reduction="none")
+    expected = (losses * counts[labels.clamp(min=0)]).sum() / (labels != -100).sum()
+    trainer = MLMTrainer(model, arguments(tmp_path), weights=counts)
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "labels")}
+    assert trainer.compute_loss(model, inputs).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_resumed_training_masks_and_weighs_the_same(train, make):
+    options = dict(
+        mlm_probability=0.3, probabilities={7: 0.8}, weights={7: 3.0}, checkpoint_every=5
+    )
+    whole, cut, resumed, other = (make(BertForMaskedLM) for _ in range(4))
+    train(None, whole, folder="whole", **options)
+    with pytest.raises(KeyboardInterrupt):
+        train(None, cut, folder="cut", callbacks=[At(7, interrupt)], **options)
+    train(None, resumed, folder="cut", **options)
+    train(None, other, folder="other", **(options | {"weights": None}))
+    assert same_weights(whole, resumed) and not same_weights(whole, other)
+
+
 # Interrupted and resumed
 
 
@@ -349,7 +410,7 @@ def test_resumed_mlm_training_is_the_same_bit_for_bit(train, make, kind, every):
 
 @pytest.mark.parametrize("kind", ["gradual", "fixed"])
 def test_a_training_that_was_finished_takes_no_more_steps(train, make, kind):
-    """It was killed after its last step, before what follows it; at step 12, masks would be computed again."""
+    """It was killed after its last step; at step 12, masks would be computed again."""
     callbacks = [
         gradual(frequency=4, begin=0) if kind == "gradual" else fixed(make(BertForMaskedLM))
         for _ in range(2)
@@ -393,7 +454,7 @@ def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_
 
 
 def test_nothing_is_left_on_the_model_after_an_interruption(train, make):
-    """An interrupted pruned training, then a dense one of the same model: all weights must learn again."""
+    """An interrupted pruned training, then a dense one of the same model: all must learn again."""
     model = make(BertForMaskedLM)
     with pytest.raises(KeyboardInterrupt):
         train(MagnitudePruning(0.5), model, callbacks=[At(3, interrupt)])

@@ -1,12 +1,16 @@
 """Tasks that need one another: their order, failures, lost workers; here and in processes."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import Future
 from multiprocessing import get_context
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -55,7 +59,7 @@ def test_each_task_as_soon_as_what_it_needs_is_done(tmp_path):
 
 
 def test_two_workers_do_not_wait_for_all_checkpoints(tmp_path):
-    """With two workers: while the second checkpoint is still being made, runs of the first start."""
+    """While one worker still makes the second checkpoint, the other starts runs of the first."""
     started = []
 
     class TwoAtOnce(Here):
@@ -153,17 +157,94 @@ def test_killed_workers_are_replaced(tmp_path, monkeypatch):
 
 
 def whereabouts(folder, name):
-    note(folder, f"{name}:{os.environ.get('CUDA_VISIBLE_DEVICES')}:{torch.get_num_threads()}")
+    note(folder, f"{name}:{os.environ.get('CUDA_VISIBLE_DEVICES')}:{machine._limit}")
     time.sleep(1)  # so that the other worker takes the other task
 
 
 def test_processes_divide_cores_and_gpus(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(6), raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    monkeypatch.setattr(machine, "cores", lambda: 6)
     carry_out(tasks_for(tmp_path, {"a": (), "b": ()}, whereabouts), Processes(2), progress=False)
     assert sorted(log(tmp_path)) == ["a:4:3", "b:7:3"]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "4,7"
+
+
+def settings(folder, name):
+    note(folder, f"{name}:{os.environ.get('HUB_MIRROR')}:{torch.get_num_threads()}")
+
+
+def test_processes_are_in_the_environment_of_now(tmp_path, monkeypatch):
+    """The server they are forked from keeps that of its own start."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for mirror in ("there", None):
+        if mirror:
+            monkeypatch.setenv("HUB_MIRROR", mirror)
+        else:
+            monkeypatch.delenv("HUB_MIRROR")
+        tasks = tasks_for(tmp_path, {f"{mirror}": ()}, settings)
+        carry_out(tasks, Processes(2, ["helpers.lab.experiment"]), progress=False)
+    assert log(tmp_path) == ["there:there:1", "None:None:1"]
+
+
+def test_threads_follow_the_model_and_the_user(monkeypatch):
+    """One thread for a small model, all cores for a large one, what the user says for any."""
+    small, large = torch.nn.Linear(10, 10), torch.nn.Module()
+    large.register_parameter("w", torch.nn.Parameter(torch.empty(machine.LARGE, device="meta")))
+    before = torch.get_num_threads()
+    monkeypatch.setattr(psutil.Process, "cpu_affinity", lambda process: range(3), raising=False)
+    for name in machine.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    try:
+        used = [machine.use_threads(model) for model in (None, small, large, small)]
+        assert used == [1, 1, 3, 1] and torch.get_num_threads() == 1
+        monkeypatch.setenv("OMP_NUM_THREADS", "2")
+        assert machine.use_threads(small) == machine.use_threads(large) == machine.cores() == 2
+        monkeypatch.setenv("OMP_NUM_THREADS", "many")  # means nothing
+        monkeypatch.setenv("MKL_NUM_THREADS", "2,1")
+        assert machine.use_threads(small) == torch.get_num_threads() == 2
+        monkeypatch.delenv("MKL_NUM_THREADS")
+        monkeypatch.setattr(machine, "_limit", None)
+        machine.limit_cores(2)
+        assert (machine.cores(), machine.use_threads(large), machine.use_threads(small)) == (
+            2,
+            2,
+            1,
+        )
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "first", ["import torch", "import helpers.pruning", "import helpers.plots, torch"]
+)
+def test_import_is_enough_for_one_thread(first):
+    """Whatever comes first, torch or the course: nothing small is computed with two threads."""
+    script = f"{first}; import helpers.weights, torch; print(torch.get_num_threads())"
+    free = {name: value for name, value in os.environ.items() if name not in machine.THREADS}
+    done = subprocess.run([sys.executable, "-c", script], env=free, capture_output=True, text=True)
+    assert done.stdout.split() == ["1"], done.stderr
+
+
+@pytest.mark.parametrize(
+    "address, error, named",
+    [
+        ("127.0.0.1:1", ConnectionError, "ray start --head"),
+        ("ray://127.0.0.1:1", ConnectionError, "ray://127.0.0.1:1"),
+        ("no-such-host.invalid:6379", ConnectionError, "no-such-host.invalid"),
+        ("nowhere", ValueError, "HOST:PORT"),
+        ("127.0.0.1:port", ValueError, "65535"),
+        ("127.0.0.1:99999", ValueError, "99999"),
+    ],
+)
+def test_a_ray_address_where_nobody_answers(address, error, named):
+    with pytest.raises(error, match=re.escape(named)):
+        workers._check_address(address)
+
+
+@pytest.mark.parametrize("address", [None, "", "auto", "local"])
+def test_ray_addresses_that_need_no_answer(address):
+    assert workers._check_address(address) is None
 
 
 def test_each_gpu_in_turn(monkeypatch):

@@ -5,19 +5,26 @@ import sys
 import matplotlib.pyplot as plt
 
 from helpers import paper, reference
-from helpers.plots import curves, use_style
+from helpers.plots import curves, shade_regimes, use_style
 
 
-def regimes_figure(path):
-    """The figure of the README: the regimes of the pocket BERT and of a real model beside the paper's."""
+def regimes_figure(path: str) -> None:
+    """The figure of the README: the regimes of the pocket BERT and a real model beside the paper's.
+
+    The regimes are shaded by the rule of `helpers.analysis.regimes`.
+    """
     use_style()
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(16, 4.4), layout="constrained")
-    curves({"pocket BERT": reference.rows("tiny")}, ax=left)
-    left.set_title("Pocket BERT: mean over five tasks, three seeds, 95% intervals")
-    curves({"MiniLM-L6": reference.rows("minilm")}, task="sst2", ax=middle)
-    middle.set_title("MiniLM-L6: SST-2, 800 training rows, three seeds")
-    curves({"BERT-Base (paper)": paper.table1_rows()}, ax=right)
+    tiny, minilm, theirs = reference.rows("tiny"), reference.rows("minilm"), paper.table1_rows()
+    curves({"pocket BERT": tiny}, ax=left)
+    seeds = tiny.seed.nunique()
+    left.set_title(f"Pocket BERT: mean over five tasks, {seeds} seeds, 95% intervals")
+    curves({"MiniLM-L6": minilm}, task="sst2", ax=middle)
+    middle.set_title(f"MiniLM-L6: SST-2, {minilm.seed.nunique()} seeds")
+    curves({"BERT-Base (paper)": theirs}, ax=right)
     right.set_title("BERT-Base: the paper's Table 1, one run a point")
+    for rows, ax in ((tiny, left), (minilm[minilm.task == "sst2"], middle), (theirs, right)):
+        shade_regimes(rows, ax)
     figure.savefig(path, dpi=100)
 
 

@@ -1,7 +1,8 @@
-"""Launch badges, and the cell that fetches the course on Colab: written into README and notebooks from one place.
+"""Launch badges and Colab's cell, written into README and notebooks from one place.
 
-That place is the repository's address in ``pyproject.toml``. For a fork: ``python -m tools.links OWNER/REPO``; without an
-argument the address stays, and what is missing or differs is written.
+That place is the repository's address in ``pyproject.toml``. For a fork: ``python -m tools.links
+OWNER/REPO``; without an argument the address stays, and what is missing or differs is written.
+While the address still says OWNER, there are no badges; a line in README says how to get them.
 """
 
 import re
@@ -14,30 +15,33 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from tools.notebooks import find
 
-BADGES = re.compile(r"^\[!\[Open in Binder\].*\n\n?", re.MULTILINE)
+NOTICE = (
+    "*Binder and Colab: once this is on GitHub, `make links REPO=you/repo` writes the badges here.*"
+)
+BADGES = re.compile(rf"^(?:\[!\[Open in Binder\].*|{re.escape(NOTICE)})\n\n?", re.MULTILINE)
 TITLE = re.compile(r"^# .*\n+", re.MULTILINE)
 ADDRESS = re.compile(r'^Repository = "(.*)"$', re.MULTILINE)
 
 
-def repository(pyproject="pyproject.toml"):
+def repository(pyproject: str | Path = "pyproject.toml") -> str:
     """The address of the course's repository.
-
-    Returns
-    -------
-    str
 
     Raises
     ------
     FileNotFoundError
         If there is no such file: the commands of this module work at the top of the course.
     """
-    return tomllib.loads(Path(pyproject).read_text(encoding="utf-8"))["project"]["urls"][
-        "Repository"
-    ]
+    table = tomllib.loads(Path(pyproject).read_text(encoding="utf-8"))
+    return table["project"]["urls"]["Repository"]
 
 
-def badges(address, name):
-    """A line of Markdown with the badges that open a notebook on Binder and on Colab.
+def is_placeholder(address: str) -> bool:
+    """Whether the address still stands for one that nobody has filled in."""
+    return "/OWNER/" in address
+
+
+def badges(address: str, name: str) -> str:
+    """A line of Markdown with the badges that open a notebook on Binder and on Colab, or nothing.
 
     Parameters
     ----------
@@ -49,7 +53,10 @@ def badges(address, name):
     Returns
     -------
     str
+        Empty while the address is a placeholder.
     """
+    if is_placeholder(address):
+        return ""
     place = address.removeprefix("https://github.com/")
     binder = f"https://mybinder.org/v2/gh/{place}/HEAD?labpath=notebooks%2F{name}.ipynb"
     colab = f"https://colab.research.google.com/github/{place}/blob/main/notebooks/{name}.ipynb"
@@ -59,30 +66,30 @@ def badges(address, name):
     )
 
 
-def with_badges(text, line):
-    """The Markdown text with this line of badges below its title, in place of any other."""
-    return TITLE.sub(
-        lambda title: f"{title[0].rstrip()}\n\n{line}\n\n", BADGES.sub("", text), count=1
-    )
+def with_badges(text: str, line: str) -> str:
+    """The Markdown text with this line below its title, if any, in place of an earlier one."""
+    below = f"{line}\n\n" if line else ""
+    return TITLE.sub(lambda title: f"{title[0].rstrip()}\n\n{below}", BADGES.sub("", text), count=1)
 
 
-def colab_cell(address):
-    """The source of the cell that comes first in each notebook; elsewhere than on Colab it does nothing.
+def colab_cell(address: str) -> str:
+    """The source of the cell that comes first in each notebook; it does nothing but on Colab.
 
-    Colab has most of what the course needs. ``--no-deps`` keeps pip from changing any of that, torch and NumPy above all.
+    Colab has most of what the course needs. ``--no-deps`` keeps pip from changing any of that,
+    torch and NumPy above all.
     """
     return f"""import sys
 
-# Colab lacks the course and evaluate; its own torch and NumPy stay as they are
-if "google.colab" in sys.modules:
+if "google.colab" in sys.modules:  # Colab lacks the course; its own torch and NumPy stay
     %pip install -q --no-deps git+{address} evaluate"""
 
 
-def write(notebook, address, name):
+def write(notebook: nbformat.NotebookNode, address: str, name: str) -> None:
     """Write the badges and the cell for Colab into a notebook, in place.
 
-    The badges stand below the title. The cell follows the table at the head of the notebook; a text that goes on after
-    the table gets a cell of its own, so that it stays above the code it introduces.
+    The badges stand below the title. The cell follows the table at the head of the notebook; a text
+    that goes on after the table gets a cell of its own, so that it stays above the code that it
+    introduces.
 
     Parameters
     ----------
@@ -108,14 +115,15 @@ def write(notebook, address, name):
     cell.source = colab_cell(address)
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Write the links into README.md and all notebooks; returns the exit code."""
     pyproject, readme = Path("pyproject.toml"), Path("README.md")
     if len(arguments) > 1 or not all(
         re.fullmatch(r"[\w.-]+/[\w.-]+", place) for place in arguments
     ):
         print(
-            f"python -m tools.links OWNER/REPO: one repository on GitHub, such as jane/bert-course; got {' '.join(arguments)!r}",
+            "python -m tools.links OWNER/REPO: one repository on GitHub, such as "
+            f"jane/bert-course; got {' '.join(arguments)!r}",
             file=sys.stderr,
         )
         return 2
@@ -132,17 +140,19 @@ def main(arguments):
     except FileNotFoundError as error:
         print(f"{error}; go to the top of the course", file=sys.stderr)
         return 1
-    readme.write_text(
-        with_badges(readme.read_text(encoding="utf-8"), badges(address, paths[0].stem)),
-        encoding="utf-8",
-    )
+    line = badges(address, paths[0].stem) or NOTICE
+    text = with_badges(readme.read_text(encoding="utf-8"), line)
+    readme.write_text(text, encoding="utf-8")
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         before = nbformat.writes(notebook)
         write(notebook, address, path.stem)
         if nbformat.writes(notebook) != before:
             nbformat.write(notebook, path)
-    print(f"README.md and {len(paths)} notebooks lead to {address}")
+    if is_placeholder(address):
+        print(f"no badges yet: {address} stands for your repository; make links REPO=you/repo")
+    else:
+        print(f"README.md and {len(paths)} notebooks lead to {address}")
     return 0
 
 

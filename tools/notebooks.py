@@ -1,7 +1,8 @@
 """Execute the course's notebooks, with progress, and keep them and their HTML.
 
-From a shell: ``python -m tools.notebooks --out build``, or with ``--only 03`` just one. With ``--in-place`` the notebooks
-are written back, and the minutes and the memory that they took into their first cells and into the README.
+From a shell: ``python -m tools.notebooks --out build``, or with ``--only 03`` just one. With
+``--in-place`` the notebooks are written back, and the minutes and the memory that they took into
+their first cells and into the README.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
+from nbformat import NotebookNode
 from PIL import Image
 from tqdm import tqdm
 from traitlets.config import Config
@@ -34,34 +36,47 @@ PAGE = """{% extends "lab/index.html.j2" %}
 STATED = re.compile(r"the cells take [\d.]+ minutes and [\d.]+ GB on \w+ CPU cores?")
 
 
-def find(folder, pattern=""):
-    """The notebooks in `folder` whose name contains `pattern` (a plain string or a glob), in reading order."""
+def find(folder: str | Path, pattern: str = "") -> list[Path]:
+    """The notebooks in a folder, in reading order.
+
+    Parameters
+    ----------
+    folder : str or path
+    pattern : str
+        Those whose name contains this, a plain string or a glob; default: all.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there are none.
+    """
     notebooks = sorted(Path(folder).glob("[0-9]*.ipynb"))
     if not notebooks:
         raise FileNotFoundError(
-            f"no notebooks in {str(folder)!r}; go to the top of the course, or name their folder with --notebooks"
+            f"no notebooks in {str(folder)!r}; go to the top of the course, or name their folder "
+            "with --notebooks"
         )
     chosen = [path for path in notebooks if fnmatch(path.stem, f"*{pattern}*")]
     if not chosen:
-        raise FileNotFoundError(
-            f"no notebook is called {pattern!r}; there are {', '.join(path.stem for path in notebooks)}"
-        )
+        names = ", ".join(path.stem for path in notebooks)
+        raise FileNotFoundError(f"no notebook is called {pattern!r}; there are {names}")
     return chosen
 
 
-def peak_megabytes(pid):
-    """The most memory a process has held so far, or NaN where the system does not tell (it does on Linux)."""
+def peak_megabytes(pid: int) -> float:
+    """The most memory a process has held so far, or NaN where the system does not tell.
+
+    Linux does. psutil has no peak there.
+    """
     try:
-        return (
-            int(re.search(r"VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_text())[1])
-            * 1024
-            / 1e6
-        )
-    except (OSError, TypeError):
-        return float("nan")
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return math.nan
+    peak = re.search(r"VmHWM:\s*(\d+) kB", status)
+    return int(peak[1]) * 1024 / 1e6 if peak else math.nan
 
 
-def execute(notebook, folder, name):
+def execute(notebook: NotebookNode, folder: Path, name: str) -> tuple[int, float, float]:
     """Run all cells of `notebook` in place, in a kernel of this Python, with a progress bar.
 
     Parameters
@@ -82,7 +97,7 @@ def execute(notebook, folder, name):
     nbclient.exceptions.CellExecutionError
         At the first cell that fails; what ran until then is in `notebook`.
     """
-    peak = float("nan")
+    peak = math.nan
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     started = time.perf_counter()
 
@@ -99,9 +114,8 @@ def execute(notebook, folder, name):
         coalesce_streams=True,
         on_cell_executed=after_cell,
         resources={"metadata": {"path": str(folder)}},
-        extra_arguments=[
-            "--IPKernelApp.log_level=40"
-        ],  # its warning about local connections would break the bar
+        # a kernel's warning about local connections would break the bar
+        extra_arguments=["--IPKernelApp.log_level=40"],
     )
     with tqdm(total=cells, desc=f"{name:26}", unit="cell") as bar:
         client.execute()
@@ -110,22 +124,33 @@ def execute(notebook, folder, name):
     return cells, minutes, peak
 
 
-def reduce_colours(notebook):
-    """Store each figure with 256 colours, in place: a third of the bytes, and no difference that the eye can see."""
+def reduce_colours(notebook: NotebookNode) -> None:
+    """Store each figure with 256 colours, in place.
+
+    It takes a third of the bytes, and the eye sees no difference.
+    """
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
-                with Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))) as image:
-                    if image.mode != "P":
-                        small = io.BytesIO()
-                        image.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-                            small, "png", optimize=True, dpi=image.info.get("dpi")
-                        )
-                        output.data["image/png"] = base64.b64encode(small.getvalue()).decode()
+                output.data["image/png"] = _with_256_colours(output.data["image/png"])
 
 
-def normalise(notebook):
-    """Drop what changes from machine to machine, so that a re-run notebook differs only where its results do, and keep it small."""
+def _with_256_colours(png):
+    """A picture, in base64, with a palette; one that has a palette already stays as it is."""
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        if image.mode == "P":
+            return png
+        small, dpi = io.BytesIO(), image.info.get("dpi")
+        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        reduced.save(small, "png", optimize=True, dpi=dpi)
+    return base64.b64encode(small.getvalue()).decode()
+
+
+def normalise(notebook: NotebookNode) -> None:
+    """Drop what changes from machine to machine, in place, and keep the notebook small.
+
+    A notebook that was run again then differs only where its results do.
+    """
     notebook.metadata.kernelspec = {
         "display_name": "Python 3",
         "language": "python",
@@ -137,25 +162,24 @@ def normalise(notebook):
         cell.metadata.pop("execution", None)
 
 
-def describe_figures(notebook):
-    """Give each figure what its cell prints as alternative text, in place: the text after the figure, or else before it."""
+def describe_figures(notebook: NotebookNode) -> None:
+    """Give each figure what its cell prints as alternative text, in place.
+
+    It is the text after the figure, or else all that the cell prints.
+    """
     for cell in notebook.cells:
-        said = ""
-        for output in reversed(cell.get("outputs", [])):
+        outputs = cell.get("outputs", [])
+        printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
+        after = ""
+        for output in reversed(outputs):
             if output.get("name") == "stdout":
-                said = output.text
-            elif "image/png" in output.get("data", {}):
-                text = said or "".join(
-                    other.text for other in cell.outputs if other.get("name") == "stdout"
-                )
-                if text.strip():
-                    output.metadata["image/png"] = output.metadata.get("image/png", {}) | {
-                        "alt": " ".join(text.split())
-                    }
+                after = output.text
+            elif "image/png" in output.get("data", {}) and (text := (after or printed).split()):
+                output.metadata.setdefault("image/png", {})["alt"] = " ".join(text)
 
 
-def state(notebook, minutes, megabytes):
-    """Write what a run took where readers and tests find it, in place: the first cell's sentence, and the metadata.
+def state(notebook: NotebookNode, minutes: float, megabytes: float) -> None:
+    """Write what a run took into the notebook's first cell and its metadata, in place.
 
     Parameters
     ----------
@@ -172,17 +196,18 @@ def state(notebook, minutes, megabytes):
     notebook.cells[0].source = STATED.sub(sentence(took), notebook.cells[0].source)
 
 
-def sentence(took):
-    """What a notebook's first cell says of a measurement, a dict of minutes, gigabytes and cores."""
-    return f"the cells take {took['minutes']} minutes and {took['gigabytes']} GB on {plural(took['cores'])}"
+def sentence(took: dict) -> str:
+    """What a notebook's first cell says of a measurement, a dict of minutes, gigabytes, cores."""
+    minutes, gigabytes = took["minutes"], took["gigabytes"]
+    return f"the cells take {minutes} minutes and {gigabytes} GB on {plural(took['cores'])}"
 
 
-def plural(cores):
+def plural(cores: int) -> str:
     """Such as "2 CPU cores"."""
     return f"{cores} CPU core{'s' * (cores > 1)}"
 
 
-def state_in_readme(readme, measured):
+def state_in_readme(readme: Path, measured: dict[str, dict]) -> None:
     """Write the minutes of notebooks into the README's table.
 
     Parameters
@@ -203,10 +228,19 @@ def state_in_readme(readme, measured):
     readme.write_text(text, encoding="utf-8")
 
 
-def to_html(notebook, folder, name):
-    """The notebook as one HTML page, with its images inside, described, and its links to other notebooks leading to their pages.
+def to_html(notebook: NotebookNode, folder: Path, name: str) -> str:
+    """The notebook as one HTML page.
 
-    Cells that only prepare a place to run in, tagged ``remove-cell``, are left out.
+    Its images are inside and described, and its links to other notebooks lead to their pages. Cells
+    that only prepare a place to run in, tagged ``remove-cell``, are left out.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    folder : Path
+        Where the notebook is.
+    name : str
+        Of the page.
     """
     describe_figures(notebook)
     resources = {"metadata": {"name": name, "path": str(folder)}}
@@ -219,91 +253,134 @@ def to_html(notebook, folder, name):
     return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
 
 
-def main(arguments=None):
-    """Execute the notebooks; returns the exit code: 0, or 1 if a notebook is missing or a cell fails."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.notebooks", description="Execute the course's notebooks."
-    )
-    parser.add_argument(
-        "--notebooks", default="notebooks", metavar="DIR", help="where they are; default: notebooks"
-    )
-    parser.add_argument(
-        "--only",
-        default="",
-        metavar="PATTERN",
-        help='those whose name contains this, such as 03 or "0[1-3]"',
-    )
-    parser.add_argument(
-        "--out",
-        default="build",
-        metavar="DIR",
-        help="where executed notebooks and HTML go; default: build",
-    )
-    parser.add_argument(
-        "--in-place",
-        action="store_true",
-        help="also write each executed notebook back to where it came from, with what it took",
-    )
-    parser.add_argument("--no-html", action="store_true", help="no HTML")
-    options = parser.parse_args(arguments)
+def main(arguments: list[str] | None = None) -> int:
+    """Execute the notebooks that the command line asks for.
 
+    Returns
+    -------
+    int
+        The exit code: 0, or 1 if a notebook is missing or a cell fails.
+    """
+    options = make_parser().parse_args(arguments)
     try:
         paths = find(options.notebooks, options.only)
     except FileNotFoundError as error:
         print(error, file=sys.stderr)
         return 1
-    out = Path(options.out)
-    out.mkdir(parents=True, exist_ok=True)
-    kept = Path(
-        options.notebooks, "runs"
-    ).exists()  # finished runs are not made again, so the time would be too short
-
-    readme = Path(options.notebooks).parent / "README.md"
-
-    rows, measured = [], {}
+    options.out.mkdir(parents=True, exist_ok=True)
+    # finished runs are not made again, so the time would be too short
+    kept = (options.notebooks / "runs").exists()
+    rows = []
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         notebook.metadata.pop("widgets", None)  # the state of the widgets of an earlier run
         try:
             rows.append((path.stem, *execute(notebook, path.parent, path.stem)))
         except (CellExecutionError, DeadKernelError) as error:
-            hint = " (is there too little memory?)" if isinstance(error, DeadKernelError) else ""
-            print(
-                f"\n{path.name} stopped at a cell that fails; {out} has it as far as it got\n",
-                file=sys.stderr,
-            )
-            print(strip_ansi(str(error)) + hint, file=sys.stderr)
+            tell_failure(path, options.out, error)
             return 1
         finally:
             normalise(notebook)
             describe_figures(notebook)
-            nbformat.write(notebook, out / path.name)
+            nbformat.write(notebook, options.out / path.name)
         if options.in_place:
-            _, _, minutes, peak = rows[-1]
-            if not kept and not math.isnan(peak):
-                state(notebook, minutes, peak)
-                measured[path.stem] = notebook.metadata["measured"]
-                if readme.exists():  # now, so that the two agree also if a later notebook fails
-                    state_in_readme(readme, {path.stem: measured[path.stem]})
-            nbformat.write(notebook, path)
+            write_back(notebook, path, rows[-1], measures=not kept)
         if not options.no_html:
-            (out / f"{path.stem}.html").write_text(
-                to_html(notebook, path.parent, path.stem), encoding="utf-8"
-            )
+            page = to_html(notebook, path.parent, path.stem)
+            (options.out / f"{path.stem}.html").write_text(page, encoding="utf-8")
 
-    print(f"\n{'notebook':26} {'cells':>5} {'minutes':>8} {'peak MB':>8}")
-    for name, cells, minutes, peak in rows:
-        print(f"{name:26} {cells:5} {minutes:8.1f} {peak:8.0f}")
-    _, cells, minutes, peaks = zip(*rows)
-    print(f"{'together':26} {sum(cells):5} {sum(minutes):8.1f} {max(peaks):8.0f}")
-    print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {out}")
-    if options.in_place and not measured:
-        print(
-            f"minutes and memory were not written: {Path(options.notebooks, 'runs')} has finished runs, which spare time; move it away to measure"
+    print_table(rows)
+    print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {options.out}")
+    if options.in_place and (kept or any(math.isnan(peak) for *_, peak in rows)):
+        why = (
+            f"{options.notebooks / 'runs'} has finished runs, which spare time; move it away to "
+            "measure"
             if kept
-            else "minutes and memory were not written: this system does not tell the memory of a process"
+            else "this system does not tell the memory of a process"
         )
+        print(f"minutes and memory were not written: {why}")
     return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options and their help."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.notebooks", description="Execute the course's notebooks."
+    )
+    add = parser.add_argument
+    add(
+        "--notebooks",
+        default=Path("notebooks"),
+        type=Path,
+        metavar="DIR",
+        help="where they are; default: notebooks",
+    )
+    add(
+        "--only",
+        default="",
+        metavar="PATTERN",
+        help='those whose name contains this, such as 03 or "0[1-3]"',
+    )
+    add(
+        "--out",
+        default=Path("build"),
+        type=Path,
+        metavar="DIR",
+        help="where executed notebooks and HTML go; default: build",
+    )
+    add(
+        "--in-place",
+        action="store_true",
+        help="also write each executed notebook back to where it came from, with what it took",
+    )
+    add("--no-html", action="store_true", help="no HTML")
+    return parser
+
+
+def tell_failure(path: Path, out: Path, error: Exception) -> None:
+    """Say which notebook stopped, where what it did until then is, and why.
+
+    Parameters
+    ----------
+    path, out : Path
+        The notebook, and the folder of executed ones.
+    error : Exception
+    """
+    hint = " (is there too little memory?)" if isinstance(error, DeadKernelError) else ""
+    print(
+        f"\n{path.name} stopped at a cell that fails; {out} has it as far as it got\n\n"
+        f"{strip_ansi(str(error))}{hint}",
+        file=sys.stderr,
+    )
+
+
+def write_back(notebook: NotebookNode, path: Path, row: tuple, measures: bool) -> None:
+    """Write an executed notebook to where it came from, with what it took if that was measured.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+    path : Path
+    row : tuple
+        The notebook's name, its cells, minutes and megabytes.
+    measures : bool
+        Whether the minutes are those of a whole run.
+    """
+    _, _, minutes, peak = row
+    if measures and not math.isnan(peak):
+        state(notebook, minutes, peak)
+        readme = path.parent.parent / "README.md"
+        if readme.exists():  # now, so that the two agree also if a later notebook fails
+            state_in_readme(readme, {path.stem: notebook.metadata["measured"]})
+    nbformat.write(notebook, path)
+
+
+def print_table(rows: list[tuple]) -> None:
+    """Print what each notebook took, and all of them together."""
+    print(f"\n{'notebook':26} {'cells':>5} {'minutes':>8} {'peak MB':>8}")
+    _, cells, minutes, peaks = zip(*rows)
+    for row in [*rows, ("together", sum(cells), sum(minutes), max(peaks))]:
+        print("{:26} {:5} {:8.1f} {:8.0f}".format(*row))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,17 @@
-"""Means, intervals and regimes, from tidy rows."""
+"""Means, intervals and regimes, from tidy rows.
+
+How intervals are made, here and in all rules and figures. Conditions are compared seed by seed. At
+a sparsity with `ENOUGH` seeds the interval is Student's, from that sparsity's own differences and
+nothing else. With two to four seeds the variances of all sparsities are averaged, without those at
+which a run collapsed, and the degrees of freedom count what the sparsities share: they all subtract
+the same dense runs. A sparsity at which a run collapsed is always judged by its own differences.
+One run a cell, as in the paper, borrows the spread of the runs that prune nothing.
+
+A collapsed run stays in all means and intervals and is named beside them.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -6,12 +19,26 @@ from scipy import stats
 
 from .conditions import UNPRUNED
 
+ENOUGH = 5  # seeds, from which on a sparsity's own spread is known well enough
+AT_THE_CONSTANT = 0.005  # accuracy above the constant answer that counts as none
+WELL_ABOVE = 0.05  # accuracy above the constant answer that no run has by chance
+MARGIN = 0.01  # loss of accuracy that counts as none
 
-def task_mean(rows, metric="accuracy"):
+CELL = ["model", "condition", "sparsity", "task"]
+
+
+def _best_runs(rows, metric):
+    """A row a run: of several learning rates the best, chosen on the validation set (Sec. 3.2)."""
+    runs = rows[rows.metric == metric].groupby([*CELL, "seed"], as_index=False)["value"]
+    return runs.min() if metric.endswith("loss") else runs.max()
+
+
+def task_mean(rows: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
     """The mean over the tasks of a metric, for each condition, sparsity and seed.
 
-    Of several learning rates the best counts, chosen on the validation set as in the paper (Sec. 3.2). Only seeds and sparsities for which every task was measured are kept, so that all means are over the
-    same tasks.
+    Of several learning rates the best counts, chosen on the validation set as in the paper (Sec.
+    3.2). Only seeds and sparsities for which every task was measured are kept, so that all means
+    are over the same tasks.
 
     Parameters
     ----------
@@ -25,8 +52,7 @@ def task_mean(rows, metric="accuracy"):
         Columns ``model``, ``condition``, ``sparsity``, ``seed``, ``value``.
     """
     keys = ["model", "condition", "sparsity", "seed"]
-    runs = rows[rows.metric == metric].groupby([*keys, "task"], as_index=False)["value"]
-    best = runs.min() if metric.endswith("loss") else runs.max()
+    best = _best_runs(rows, metric)
     needed = best.groupby("model").task.nunique()
     means = best.groupby(keys, as_index=False).agg(value=("value", "mean"), tasks=("task", "size"))
     return (
@@ -34,7 +60,7 @@ def task_mean(rows, metric="accuracy"):
     )
 
 
-def means(rows, metric="accuracy"):
+def means(rows: pd.DataFrame, metric: str = "accuracy") -> pd.Series:
     """The mean over tasks and seeds of a metric, for each condition and sparsity.
 
     Parameters
@@ -51,7 +77,42 @@ def means(rows, metric="accuracy"):
     return task_mean(rows, metric).groupby(["condition", "sparsity"])["value"].mean()
 
 
-def interval(values, confidence=0.95):
+def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The runs that ended at the constant answer while the other seeds of their cell did not.
+
+    A cell is a condition, a sparsity and a task. A run of it has collapsed if its accuracy is
+    within half a point of the constant answer or below it, while at least half of the cell's seeds
+    are five points or more above. Without the condition ``majority`` the constant answer is not
+    known, and no run is named.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a run: ``model``, ``condition``, ``sparsity``, ``task``, ``seed``, ``value`` (its
+        accuracy) and ``constant`` (that of the constant answer).
+    """
+    runs = _best_runs(rows, "accuracy")
+    constant = runs[runs.condition == "majority"].groupby(["model", "task"])["value"].mean()
+    runs = runs[~runs.condition.isin(["majority", "from_scratch"])]
+    runs = runs.join(constant.rename("constant"), on=["model", "task"])
+    if runs.empty:
+        return runs
+    above = runs.value - runs.constant
+    learnt = (above >= WELL_ABOVE).astype(float).groupby([runs[key] for key in CELL])
+    return runs[(above <= AT_THE_CONSTANT) & (learnt.transform("mean") >= 0.5)].reset_index(
+        drop=True
+    )
+
+
+# Intervals
+
+
+def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
     """Mean and t-interval of independent values.
 
     Returns
@@ -67,7 +128,9 @@ def interval(values, confidence=0.95):
     return mean, mean - half, mean + half
 
 
-def intervals(values, by=("model", "condition", "sparsity")):
+def intervals(
+    values: pd.DataFrame, by: Iterable[str] = ("model", "condition", "sparsity")
+) -> pd.DataFrame:
     """Mean and 95% interval over seeds of a column ``value``, for each group.
 
     Returns
@@ -81,126 +144,244 @@ def intervals(values, by=("model", "condition", "sparsity")):
     return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "seeds"])
 
 
-def difference(values, condition, reference, reference_sparsity=None):
-    """A condition minus a reference, seed by seed, at each sparsity.
+def pooled_deviation(values: pd.DataFrame) -> tuple[float, float]:
+    """One standard deviation of a seed for all sparsities, and its degrees of freedom.
+
+    The variances are averaged. Were the sparsities independent, their degrees of freedom would add
+    up. But a seed's differences all subtract the same dense run, so they go up and down together,
+    and the sum is divided by 1 + (k - 1) r², with the mean correlation r of the k sparsities
+    (Satterthwaite).
 
     Parameters
     ----------
     values : pandas.DataFrame
-        From `task_mean`, of one model.
-    condition, reference : str
-    reference_sparsity : float, optional
-        Default: the same sparsity as the condition's.
+        Columns ``sparsity``, ``seed`` and ``value``, with two seeds or more at each sparsity.
 
     Returns
     -------
-    pandas.DataFrame
-        Columns ``sparsity``, ``mean``, ``low``, ``high``, ``seeds``.
+    (float, float)
+        Standard deviation and degrees of freedom.
     """
-    return intervals(_paired(values, condition, reference, reference_sparsity), by=("sparsity",))
+    wide = values.pivot_table(index="seed", columns="sparsity", values="value")
+    freedom = (wide.count() - 1).sum()
+    variance = ((wide - wide.mean()) ** 2).sum().sum() / freedom
+    count = wide.shape[1]
+    between = wide.cov().to_numpy()[~np.eye(count, dtype=bool)]
+    between = between[~np.isnan(between)]  # two sparsities may share no seeds
+    r = np.clip(between.mean() / variance, -1, 1) if len(between) and variance else 0.0
+    return np.sqrt(variance), freedom / (1 + (count - 1) * r**2)
 
 
-def _paired(values, condition, reference, reference_sparsity=None):
-    """`value` of a condition minus that of a reference for each sparsity and seed."""
-    left = values[values.condition == condition]
-    right = values[values.condition == reference]
-    if reference_sparsity is not None:
-        right = right[right.sparsity == reference_sparsity].drop(columns="sparsity")
-    on = ["seed"] if reference_sparsity is not None else ["seed", "sparsity"]
-    both = left.merge(right, on=on, suffixes=("", "_reference"))
-    return both.assign(value=both.value - both.value_reference)
-
-
-def pooled_intervals(values, spread=None, confidence=0.95):
-    """Mean and t-interval at each sparsity, with one standard deviation for all of them.
-
-    Three seeds say little about their own spread. If the noise of a seed is about the same at every sparsity, all
-    sparsities together say more: the variances are averaged, and the degrees of freedom add up.
+def seed_intervals(
+    values: pd.DataFrame,
+    spread: tuple[float, float] | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Mean and t-interval over seeds at each sparsity, by the rule at the top of this file.
 
     Parameters
     ----------
     values : pandas.DataFrame
-        Columns ``sparsity`` and ``value``, a row a seed.
-    spread : (float, int), optional
-        Standard deviation and degrees of freedom to use where no sparsity has more than one value.
+        Columns ``sparsity``, ``seed``, ``value`` and, if known, ``collapsed``; a row a seed.
+    spread : (float, float), optional
+        Standard deviation and degrees of freedom to use where no sparsity has more than one seed.
     confidence : float
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by sparsity: ``mean``, ``low``, ``high``; the ends are NaN where nothing is known of the noise.
+        Indexed by sparsity: ``mean``, ``low``, ``high``, ``seeds``, ``collapsed`` (how many of the
+        seeds), and what the interval was made of: ``deviation`` and ``freedom``. These and the ends
+        are NaN where nothing is known of the noise.
     """
-    groups = values.groupby("sparsity")["value"]
-    count, freedom = groups.size(), (groups.size() - 1).sum()
-    if freedom:
-        deviation = np.sqrt((groups.var(ddof=0) * count).sum() / freedom)
+    if "collapsed" not in values:
+        values = values.assign(collapsed=False)
+    cells = values.groupby("sparsity")
+    seeds, fallen = cells.size(), cells["collapsed"].sum().astype(int)
+    sound = seeds.index[(seeds > 1) & (fallen == 0)]
+    if len(sound):
+        deviation, freedom = pooled_deviation(values[values.sparsity.isin(sound)])
     else:
-        deviation, freedom = spread or (np.nan, 1)
-    half = deviation / np.sqrt(count) * stats.t.ppf(0.5 + confidence / 2, freedom)
-    return pd.DataFrame(
-        {"mean": groups.mean(), "low": groups.mean() - half, "high": groups.mean() + half}
+        deviation, freedom = spread or (np.nan, np.nan)
+    own = (seeds >= ENOUGH) | (fallen > 0) & (seeds > 1)
+    table = pd.DataFrame(
+        {
+            "mean": cells["value"].mean(),
+            "seeds": seeds,
+            "collapsed": fallen,
+            "deviation": cells["value"].std().where(own, deviation),
+            "freedom": (seeds - 1.0).where(own, freedom),
+        }
     )
+    half = table.deviation / np.sqrt(seeds) * stats.t.ppf(0.5 + confidence / 2, table.freedom)
+    table.insert(1, "low", table["mean"] - half)
+    table.insert(2, "high", table["mean"] + half)
+    return table
 
 
-def unpruned_spread(rows, metric="accuracy"):
+def seeds_needed(
+    deviation: float, half_width: float, confidence: float = 0.95, most: int = 200
+) -> int | None:
+    """How many seeds make a t-interval of at most a given half-width.
+
+    Parameters
+    ----------
+    deviation : float
+        Standard deviation of a seed.
+    half_width : float
+        In the same unit.
+    confidence : float
+    most : int
+
+    Returns
+    -------
+    int or None
+        None if `most` would not do.
+    """
+    n = np.arange(2, most + 1)
+    enough = stats.t.ppf(0.5 + confidence / 2, n - 1) * deviation / np.sqrt(n) <= half_width
+    return int(n[enough][0]) if enough.any() else None
+
+
+def unpruned_spread(rows: pd.DataFrame, metric: str = "accuracy") -> tuple[float, float] | None:
     """How much a difference of two single runs varies, judged by runs that prune nothing.
 
-    The paper has one run a cell and no error bars, but four rows at 0% sparsity, which differ by nothing but protocol
-    and chance. Their standard deviation times √2 is that of a difference.
+    The paper has one run a cell and no error bars, but four rows at 0% sparsity, which differ by
+    nothing but protocol and chance. Their standard deviation times √2 is that of a difference.
 
     Returns
     -------
     (float, int) or None
         Standard deviation and degrees of freedom; None with less than two such runs.
     """
-    return _unpruned_spread(task_mean(rows, metric))
-
-
-def _unpruned_spread(means):
-    unpruned = means[
-        (means.sparsity == 0) & ~means.condition.isin(UNPRUNED)
-    ].value  # `dense` is one of the four over again
+    values = task_mean(rows, metric)
+    # `dense` is one of the four over again
+    unpruned = values[(values.sparsity == 0) & ~values.condition.isin(UNPRUNED)].value
     return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
 
 
-def pooled_differences(rows, condition, reference, reference_sparsity=None, metric="accuracy"):
-    """A condition's task mean minus a reference's, seed by seed, with `pooled_intervals`; see `regimes`.
+def differences(
+    rows: pd.DataFrame,
+    condition: str,
+    reference: str = "dense",
+    metric: str = "accuracy",
+    at: float | None = None,
+) -> pd.DataFrame:
+    """A condition's mean over the tasks minus a reference's, seed by seed, at each sparsity.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         Tidy rows of one model.
     condition, reference : str
-    reference_sparsity : float, optional
-        Default: the same sparsity as the condition's.
     metric : str
+    at : float, optional
+        The sparsity of the reference. Default: 0 if the reference prunes nothing, else that of the
+        condition.
 
     Returns
     -------
     pandas.DataFrame
-        Indexed by sparsity: ``mean``, ``low``, ``high``.
+        As from `seed_intervals`. A seed counts as collapsed if one of the runs compared has
+        collapsed.
     """
-    return _pooled_differences(task_mean(rows, metric), condition, reference, reference_sparsity)
-
-
-def _pooled_differences(means, condition, reference, reference_sparsity=None):
-    return pooled_intervals(
-        _paired(means, condition, reference, reference_sparsity), _unpruned_spread(means)
+    at = 0.0 if reference in UNPRUNED else at
+    keys = ["condition", "sparsity", "seed"]
+    fallen = collapsed(rows)[keys].drop_duplicates().assign(fallen=True)
+    values = task_mean(rows, metric).merge(fallen, "left", on=keys)
+    left, right = (values[values.condition == name] for name in (condition, reference))
+    if at is not None:
+        right = right[right.sparsity == at].drop(columns="sparsity")
+    on = ["seed"] if at is not None else ["seed", "sparsity"]
+    both = left.merge(right, on=on, suffixes=("", "_reference"))
+    both = both.assign(
+        value=both.value - both.value_reference,
+        collapsed=both.fallen.notna() | both.fallen_reference.notna(),
     )
+    return seed_intervals(both, unpruned_spread(rows, metric))
 
 
-def regimes(rows, margin=0.01):
+def curve_table(
+    rows: pd.DataFrame, metric: str = "accuracy", task: str | None = None, relative: bool = False
+) -> pd.DataFrame:
+    """What a figure draws of a metric against sparsity: means with 95% intervals over seeds.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    metric : str
+    task : str, optional
+        Default: the mean over the tasks.
+    relative : bool
+        `differences` from dense, with the intervals that the rules read, instead of the values with
+        t-intervals of their own, cut to what a loss or an accuracy can be. Without dense runs there
+        are no differences.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``condition``, ``sparsity``, ``mean``, ``low``, ``high``, ``seeds``.
+    """
+    rows = rows[rows.task == task] if task else rows
+    if not relative:
+        table = intervals(task_mean(rows, metric), by=("condition", "sparsity"))
+        least = 0 if metric == "accuracy" or metric.endswith("loss") else None
+        most = 1 if metric == "accuracy" else None
+        table[["low", "high"]] = table[["low", "high"]].clip(least, most)
+        return table
+    tables = [
+        differences(rows, condition, metric=metric).reset_index().assign(condition=condition)
+        for condition in rows.condition.unique()
+    ]
+    columns = ["condition", "sparsity", "mean", "low", "high", "seeds"]
+    return pd.concat(tables or [pd.DataFrame(columns=columns)], ignore_index=True)[columns]
+
+
+# Regimes
+
+
+class Regimes(NamedTuple):
+    """Where the three regimes lie; see `regimes`.
+
+    Attributes
+    ----------
+    free_up_to, shown_free_up_to : float
+        Sparsities.
+    deletion, restriction : list of float
+        Sparsities.
+    table : pandas.DataFrame
+        Indexed by sparsity: ``pruned_loss``, ``deletion_loss`` and ``regained`` with their ``_low``
+        and ``_high``, as fractions.
+    """
+
+    free_up_to: float
+    shown_free_up_to: float
+    deletion: list
+    restriction: list
+    table: pd.DataFrame
+
+    def at(self, sparsity: float) -> str:
+        """ "free", "deletion", "restriction", "deletion and restriction", or "open"."""
+        names = [name for name in ("deletion", "restriction") if sparsity in getattr(self, name)]
+        return " and ".join(names) or ("free" if sparsity <= self.free_up_to else "open")
+
+
+def regimes(rows: pd.DataFrame, margin: float = MARGIN) -> Regimes:
     """Where the three regimes lie, by a stated statistical rule.
 
-    For each sparsity three differences of mean accuracy are taken seed by seed, with 95% intervals from
-    `pooled_intervals` (where there is one run a cell, as in the paper, from `unpruned_spread`): what pruning loses
-    against ``dense``, what ``info_deletion`` loses against ``dense``, and what ``info_deletion`` regains over
-    pruning. A loss or a gain is *certain* where its interval lies above 0.
+    For each sparsity three differences of mean accuracy are taken seed by seed, with 95% intervals
+    from `differences`: what pruning loses against ``dense``, what ``info_deletion`` loses against
+    ``dense``, and what ``info_deletion`` regains over pruning. A loss or a gain is *certain* where
+    its interval lies above 0.
 
-    - *Free* up to the highest sparsity up to which no loss by pruning is certain and the mean loss is within `margin`;
-      *shown free* as far as the upper end of the interval is within `margin`, too.
-    - *Deletion* where both losses are certain: accuracy is missing although every weight may move again.
-    - *Restriction* where the regain is certain: letting the weights move again helps.
+    - *Free* up to the highest sparsity up to which the mean loss is within `margin` and none is
+      certain, unless it is certainly within `margin`: a small loss stays free however well it is
+      known. *Shown free* as far as every loss is certainly within `margin`.
+    - *Deletion* beyond what is shown free, where both losses are certain: accuracy is missing
+      although every weight may move again.
+    - *Restriction* beyond what is shown free, where the regain is certain: letting the weights move
+      again helps.
 
     Parameters
     ----------
@@ -211,70 +392,173 @@ def regimes(rows, margin=0.01):
 
     Returns
     -------
-    dict
-        ``free_up_to`` and ``shown_free_up_to`` (floats), ``deletion`` and ``restriction`` (lists of sparsities), ``table``
-        (data frame indexed by sparsity: ``pruned_loss``, ``deletion_loss`` and ``regained`` with their ``_low`` and ``_high``).
+    Regimes
     """
-    against_dense, means = (
-        {"pruned_loss": "prune_pretrain", "deletion_loss": "info_deletion"},
-        task_mean(rows),
-    )
     found = {
-        name: -_pooled_differences(means, condition, "dense", 0.0).rename(
-            columns={"low": "high", "high": "low"}
-        )
-        for name, condition in against_dense.items()
+        "pruned_loss": negative(differences(rows, "prune_pretrain")),
+        "deletion_loss": negative(differences(rows, "info_deletion")),
+        "regained": differences(rows, "info_deletion", "prune_pretrain"),
     }
-    found["regained"] = _pooled_differences(means, "info_deletion", "prune_pretrain")
-    parts = {
-        name if end == "mean" else f"{name}_{end}": table[end]
-        for name, table in found.items()
-        for end in ("mean", "low", "high")
-    }
-    table = (
-        pd.DataFrame(parts).dropna(subset=list(found)).round(9)
-    )  # one point exactly is within one point
-    certain = lambda name: table[f"{name}_low"] > 0
-    up_to = lambda held: (
-        float(table.index[held.cumprod().astype(bool)].max())
-        if held.any() and held.iloc[0]
-        else 0.0
+    table = pd.DataFrame(
+        {
+            name if end == "mean" else f"{name}_{end}": of_name[end]
+            for name, of_name in found.items()
+            for end in ("mean", "low", "high")
+        }
     )
-    free = ~certain("pruned_loss") & (table.pruned_loss <= margin)
-    return {
-        "free_up_to": up_to(free),
-        "shown_free_up_to": up_to(free & (table.pruned_loss_high <= margin)),
-        "deletion": table.index[certain("pruned_loss") & certain("deletion_loss")].tolist(),
-        "restriction": table.index[certain("regained")].tolist(),
-        "table": table,
-    }
+    # rounded, so that one point exactly is within one point
+    table = table.dropna(subset=list(found)).round(9)
+    within = table.pruned_loss_high <= margin
+    shown = _up_to(within)
+    free = within | (table.pruned_loss <= margin) & ~(table.pruned_loss_low > 0)
+    beyond = table[table.index > shown]
+    certain = {name: beyond[f"{name}_low"] > 0 for name in found}
+    return Regimes(
+        _up_to(free),
+        shown,
+        beyond.index[certain["pruned_loss"] & certain["deletion_loss"]].tolist(),
+        beyond.index[certain["regained"]].tolist(),
+        table,
+    )
 
 
-def linear_fit(x, y):
+def negative(table: pd.DataFrame) -> pd.DataFrame:
+    """The differences the other way round: what is lost instead of what is gained."""
+    return table.assign(mean=-table["mean"], low=-table.high, high=-table.low)
+
+
+def _up_to(held):
+    """The last sparsity until which all that were run hold; 0 if the first does not."""
+    return float(max(held.index[held.cumprod().astype(bool)], default=0.0))
+
+
+# Lines of accuracy on MLM loss
+
+
+def linear_fit(x: Sequence[float], y: Sequence[float]) -> tuple[float, float, float]:
     """Slope, intercept and Pearson correlation of a least-squares line (Fig. 2, left)."""
     fit = stats.linregress(x, y)
     return fit.slope, fit.intercept, fit.rvalue
 
 
-def loss_and_accuracy(rows, condition="info_deletion"):
-    """Mean MLM loss and accuracy at each sparsity, for each task (Fig. 2, left).
+def loss_and_accuracy(
+    rows: pd.DataFrame, condition: str = "info_deletion", by_seed: bool = False
+) -> pd.DataFrame:
+    """MLM loss and accuracy at each sparsity, for each task (Fig. 2, left).
 
-    Points at which a task's model gives the majority label are left out, as in the paper: they are a floor.
+    The point at 0% is ``dense`` where the condition has none of its own. Points at which a task's
+    mean is within half a point of the constant answer, or below it, are left out, as in the paper:
+    they are a floor.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    condition : str
+    by_seed : bool
+        A row a seed, instead of the means over seeds.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``task``, ``sparsity``, ``mlm_loss``, ``accuracy``.
+        Columns ``task``, ``sparsity``, with `by_seed` also ``seed``, ``mlm_loss``, ``accuracy``.
     """
-    chosen = rows[(rows.condition == condition) & rows.metric.isin(["mlm_loss", "accuracy"])]
-    means = (
-        chosen.pivot_table(index=["task", "sparsity"], columns="metric", values="value")
-        .reindex(columns=["mlm_loss", "accuracy"])
-        .reset_index()
+    own = rows[rows.condition == condition]
+    if not (own.sparsity == 0).any() and len(own):
+        own = pd.concat([own, rows[rows.condition == "dense"].assign(condition=condition)])
+    loss, accuracy = (
+        _best_runs(own, metric).set_index(["task", "sparsity", "seed"])["value"]
+        for metric in ("mlm_loss", "accuracy")
     )
-    floor = (
-        rows[(rows.condition == "majority") & (rows.metric == "accuracy")]
-        .groupby("task")
-        .value.mean()
-    )
-    return means[~((means.accuracy - means.task.map(floor)).abs() < 5e-4)]
+    points = pd.DataFrame({"mlm_loss": loss, "accuracy": accuracy}).dropna()
+    constant = _best_runs(rows[rows.condition == "majority"], "accuracy").groupby("task")["value"]
+    means = points.groupby(["task", "sparsity"]).mean().reset_index()
+    # a task whose constant answer was not measured keeps all its points
+    above = means.accuracy - means.task.map(constant.mean()).astype(float)
+    means = means[~(above <= AT_THE_CONSTANT)]
+    if not by_seed:
+        return means
+    return points.reset_index().merge(means[["task", "sparsity"]], on=["task", "sparsity"])
+
+
+def line_explains(
+    losses: np.ndarray, accuracies: np.ndarray, confidence: float = 0.95
+) -> dict[str, float]:
+    """The share R² of the variance of the mean accuracies that a falling straight line explains.
+
+    The means over seeds scatter about the line by their noise alone, which lowers R². The jackknife
+    over seeds takes this out, since it goes with one over the number of seeds, and gives a
+    t-interval. With one seed the interval is Fisher's, from the scatter of the points about the
+    line. A line that rises explains nothing.
+
+    Parameters
+    ----------
+    losses, accuracies : numpy.ndarray
+        MLM losses and accuracies, of shape (seeds, sparsities).
+    confidence : float
+
+    Returns
+    -------
+    dict of str to float
+        ``mean``, ``low``, ``high``, ``seeds``, ``deviation`` (of a seed).
+    """
+    seeds = len(losses)
+
+    def explained(kept):
+        r = stats.linregress(losses[kept].mean(axis=0), accuracies[kept].mean(axis=0)).rvalue
+        return min(r, 0.0) ** 2
+
+    everything = explained(np.arange(seeds))
+    if seeds == 1:
+        ends = stats.pearsonr(losses[0], accuracies[0]).confidence_interval(confidence)
+        high, low = (min(end, 0.0) ** 2 for end in ends)
+        mean, deviation = everything, np.nan
+    else:
+        without = [explained(np.delete(np.arange(seeds), seed)) for seed in range(seeds)]
+        values = seeds * everything - (seeds - 1) * np.array(without)
+        mean, low, high = interval(values, confidence)
+        deviation = values.std(ddof=1)
+    return {"mean": mean, "low": low, "high": high, "seeds": seeds, "deviation": deviation}
+
+
+def slope_contrast(
+    steep: tuple[np.ndarray, np.ndarray],
+    flat: tuple[np.ndarray, np.ndarray],
+    factor: float,
+    confidence: float = 0.95,
+) -> dict[str, float]:
+    """What a task loses for each nat of MLM loss, minus `factor` times what another loses.
+
+    With several seeds each has a line of its own, and the interval is Student's over the seeds.
+    With one seed it comes from the scatter of the points about the two lines.
+
+    Parameters
+    ----------
+    steep, flat : (numpy.ndarray, numpy.ndarray)
+        MLM losses and accuracies of the two tasks, each of shape (seeds, sparsities), of the same
+        seeds.
+    factor : float
+    confidence : float
+
+    Returns
+    -------
+    dict of str to float
+        ``mean``, ``low``, ``high``, ``seeds``, ``deviation`` (of a seed), and ``steep`` and
+        ``flat``, the mean losses of accuracy for a nat.
+    """
+    lines = [
+        [stats.linregress(x, y) for x, y in zip(*points, strict=True)] for points in (steep, flat)
+    ]
+    lost = [-np.array([line.slope for line in of_task]) for of_task in lines]
+    values, seeds = lost[0] - factor * lost[1], len(lost[0])
+    mean, low, high = interval(values, confidence)
+    deviation = values.std(ddof=1) if seeds > 1 else np.nan
+    if seeds == 1:
+        variances = np.array([lines[0][0].stderr ** 2, (factor * lines[1][0].stderr) ** 2])
+        free = np.array([points[0].shape[1] - 2 for points in (steep, flat)])
+        deviation = np.sqrt(variances.sum())
+        freedom = variances.sum() ** 2 / (variances**2 / free).sum() if deviation else free.min()
+        half = deviation * stats.t.ppf(0.5 + confidence / 2, freedom)
+        low, high = mean - half, mean + half
+    ends = {"mean": mean, "low": low, "high": high, "seeds": seeds, "deviation": deviation}
+    return ends | {"steep": lost[0].mean(), "flat": lost[1].mean()}

@@ -1,7 +1,7 @@
-"""The conditions of the experiment, in one table: what is done to the model, and how figures show it.
+"""The conditions of the experiment, in one table: what is done to the model, and its looks.
 
-A new condition is one entry here and, if fixed or free masks in fine-tuning are not enough, one function in
-`helpers.lab` that its ``recipe`` names.
+A new condition is one entry here and, if fixed or free masks in fine-tuning are not enough, one
+function in `helpers.lab` that its ``recipe`` names.
 """
 
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class Condition:
     label, color, marker : str
         In figures.
     pretraining : {"gradual", "random", "none", "no pre-training"}
-        How MLM training prunes: by magnitude on the schedule, at random in one shot, not at all; or there is none.
+        How MLM training prunes: by magnitude on the schedule, at random in one shot, not at all; or
+        there is none.
     fixed_masks : bool
         Whether the masks of MLM training stay in force while fine-tuning.
     epochs : {"epochs", "deletion_epochs", "before_after_epochs"}
@@ -55,7 +56,7 @@ class Condition:
     later: bool = False
 
     @property
-    def prunes_pretraining(self):
+    def prunes_pretraining(self) -> bool:
         """Whether the condition has a pruned checkpoint of its own."""
         return self.prunes and self.pretraining in ("gradual", "random")
 
@@ -169,7 +170,7 @@ LATER = tuple(c.name for c in _TABLE if c.later)
 UNPRUNED = tuple(c.name for c in _TABLE if not c.prunes)
 
 
-def check_condition(name):
+def check_condition(name: str) -> str:
     """Return the name of a condition, or raise a ValueError that lists the valid ones."""
     if name not in CONDITIONS:
         raise ValueError(f"unknown condition {name!r}; choose from {', '.join(CONDITIONS)}")

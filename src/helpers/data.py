@@ -1,89 +1,243 @@
-"""Text for MLM and tasks with GLUE's columns: from the hub, a mirror or the pocket world, by the same calls."""
+"""Text for MLM and tasks with GLUE's columns, from the hub, a mirror or the pocket world.
+
+All come by the same calls. What is read from a folder is read again when its files have changed.
+"""
 
 import hashlib
+import json
 import random
 import zlib
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache, wraps
 from itertools import chain
+from pathlib import Path
+from typing import TypeVar
 
+import datasets
+import numpy as np
+import pandas as pd
+import pyarrow.parquet
 from datasets import (
+    ClassLabel,
     Dataset,
     DatasetDict,
+    Features,
+    IterableDataset,
+    List,
+    Value,
     concatenate_datasets,
     disable_progress_bars,
     interleave_datasets,
     load_dataset,
 )
-from transformers import AutoTokenizer
+from safetensors import safe_open
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 
 from . import pocket
-from .profiles import POCKET, content, locate, mirror
-from .tasks import COLUMNS, VALIDATION, check_task, is_regression
+from .profiles import POCKET, Profile, content, locate, mirror, stamp
+from .pruning import UnsupportedFamily
+from .tasks import COLUMNS, LABELS, VALIDATION, check_task, is_regression
 
 disable_progress_bars()
+Loaded = TypeVar("Loaded")
 
 
-def load(what, how):
-    """What ``how()`` loads, or an error that says which of the ways to have it are open."""
+def load(name: str, how: Callable[[], Loaded], config: str | None = None) -> Loaded:
+    """What ``how()`` loads, or an error that says why not and which ways are open.
+
+    Parameters
+    ----------
+    name : str
+        Hub id, folder or "pocket", as `helpers.profiles.locate` takes it.
+    how : callable
+    config : str, optional
+        Of a data set; for the error.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not there, or the hub cannot be reached.
+    OSError
+        If a file of a folder is damaged; the message names the file.
+    ValueError
+        If the model is of a family that this course cannot prune.
+    """
     try:
         return how()
+    except (UnsupportedFamily, MemoryError):
+        raise
     except Exception as error:
+        what, root = f"{name} ({config})" if config else name, _root(error)
+        why = f"{type(root).__name__}: {(str(root).splitlines() or [''])[0][:200]}"
+        folder = Path(locate(name))
+        if folder.is_dir():
+            damaged = _damaged(folder)
+            if damaged:
+                raise OSError(
+                    f"cannot load {what}: the file {damaged[0]} cannot be read ({damaged[1]}). "
+                    "Copy it anew."
+                ) from error
+            raise FileNotFoundError(
+                f"cannot load {what} from {folder}: {why}. Complete the folder, point HUB_MIRROR "
+                "at another one, or set PRUNING_PROFILE=tiny, which needs none."
+            ) from error
         where = f"under HUB_MIRROR={mirror()}" if mirror() else "locally (HUB_MIRROR is not set)"
         raise FileNotFoundError(
-            f"cannot load {what}: it is not {where}, and the hub gave {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}. "
-            "Check the name and the network, point HUB_MIRROR at a folder laid out by hub id, or set PRUNING_PROFILE=tiny, "
-            "which needs neither."
+            f"cannot load {what}: it is not {where}, and the hub gave {why}. Check the name and "
+            "the network, point HUB_MIRROR at a folder laid out by hub id, or set "
+            "PRUNING_PROFILE=tiny, which needs neither."
         ) from error
 
 
-@lru_cache(maxsize=4)
-def load_tokenizer(model):
+def _root(error):
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _open_safetensors(path):
+    with safe_open(path, framework="pt"):
+        pass
+
+
+_READERS = {
+    ".parquet": pyarrow.parquet.ParquetFile,
+    ".safetensors": _open_safetensors,
+    ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+}
+
+
+def _damaged(folder):
+    """The first file of a folder that cannot be opened, and why; or None."""
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in _READERS):
+        try:
+            _READERS[path.suffix](path)
+        except Exception as error:
+            return path, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
+    return None
+
+
+def _remember(size, sources):
+    """As `functools.lru_cache`, but what was read is forgotten when the files behind it change.
+
+    ``sources(*arguments)`` gives the hub ids or folders that a call reads.
+    """
+
+    def wrap(function):
+        @lru_cache(maxsize=size)
+        def remembered(stamps, *arguments, **options):
+            return function(*arguments, **options)
+
+        @wraps(function)
+        def current(*arguments, **options):
+            stamps = tuple(stamp(locate(source)) for source in sources(*arguments, **options))
+            return remembered(stamps, *arguments, **options)
+
+        current.cache_clear = remembered.cache_clear
+        return current
+
+    return wrap
+
+
+def _text_sources(profile, split="train", model=None):
+    corpora = [] if profile.pretraining.text == POCKET else profile.pretraining.corpora
+    return [model or profile.model, *(name for (name, _), _ in corpora)]
+
+
+def _task_sources(profile, task, model=None):
+    return [model or profile.model, profile.fine_tuning.glue]
+
+
+def _load_dataset(name, config, **options):
+    """As `datasets.load_dataset`, whose cache knows a local folder only by its last name."""
+    where = locate(name)
+    if files := stamp(where):
+        key = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+        options["cache_dir"] = str(Path(datasets.config.HF_DATASETS_CACHE) / f"folder-{key}")
+    return load(name, lambda: load_dataset(where, config, **options), config)
+
+
+@_remember(4, lambda model: [model])
+def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     """The tokenizer of a hub id, a folder or "pocket"."""
     return load(model, lambda: AutoTokenizer.from_pretrained(locate(model)))
 
 
-@lru_cache(maxsize=8)
-def load_text(profile, split="train", model=None):
+@_remember(4, lambda model: [model])
+def load_config(model: str):
+    """The transformers configuration of a hub id, a folder or "pocket": small, without weights."""
+    return load(model, lambda: AutoConfig.from_pretrained(locate(model)))
+
+
+# what the tokenizer gives, in the types that `datasets` would choose
+_TOKENS = {
+    "input_ids": List(Value("int32")),
+    "attention_mask": List(Value("int8")),
+    "special_tokens_mask": List(Value("int8")),
+    "token_type_ids": List(Value("int8")),
+}
+
+
+@_remember(8, _text_sources)
+def load_text(
+    profile: Profile, split: str = "train", model: str | None = None
+) -> Dataset | IterableDataset:
     """Tokenised text for MLM training, from one corpus or several.
 
     Parameters
     ----------
     profile : helpers.profiles.Profile
-        Its ``pretraining.text`` is a hub id or a tuple of corpora, see `helpers.profiles.Pretraining`. With ``text_streaming`` the text is
-        read, tokenised and mixed while it is used, until the first corpus ends. Otherwise all of it is tokenised at once and
-        kept on disk by `datasets`.
+        Its ``pretraining.text`` is a hub id or a tuple of corpora, see
+        `helpers.profiles.Pretraining`. With ``text_streaming`` the text is read, tokenised and
+        mixed while it is used, until the first corpus ends. Otherwise all of it is tokenised at
+        once and kept on disk by `datasets`.
     split : {"train", "validation"}
-        Validation text is never training text. It is the corpus's own validation split where there is one; else 1% of the
-        documents, chosen by chance, or in a stream by a checksum of their words, which gives the same in any order.
+        Validation text is never training text. It is the corpus's own validation split where there
+        is one; else 1% of the documents, chosen by chance, or in a stream by a checksum of their
+        words, which gives the same in any order. Documents that are blank or missing are left out.
     model : str, optional
         Whose tokenizer; default the profile's.
 
     Returns
     -------
     datasets.Dataset or datasets.IterableDataset
-        Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT, ``token_type_ids``. Only streamed
-        training text is an `IterableDataset`.
+        Columns ``input_ids``, ``attention_mask``, ``special_tokens_mask`` and, for BERT,
+        ``token_type_ids``. Only streamed training text is an `IterableDataset`.
+
+    Raises
+    ------
+    ValueError
+        If a corpus has no text or no training split, or does not fill one block.
+    OSError
+        If a corpus cannot be loaded, see `load`.
     """
     tokenizer, values = load_tokenizer(model or profile.model), profile.pretraining
     rows = values.text_rows if split == "train" else 2_000
     if values.text == POCKET:
         return load_passages(tokenizer, rows, split)
-    body = values.max_length - tokenizer.num_special_tokens_to_add()
+    special = tokenizer.num_special_tokens_to_add()
+    body = values.max_length - special
+    if body < 1:
+        raise ValueError(
+            f"max_length is {values.max_length}, but a block needs {special} special tokens and "
+            f"at least one word; set the profile's max_length of MLM training to {special + 1} or "
+            "more"
+        )
 
     def blocks(batch):
-        ids = tokenizer(
-            [text for text in batch["text"] if text.strip()],
-            add_special_tokens=False,
-            verbose=False,
-        )["input_ids"]
+        texts = [text for text in batch["text"] if not _blank(text)]
+        if not texts:  # which a tokenizer refuses
+            return _wrap(tokenizer, [])
+        ids = tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
         ids = list(chain.from_iterable(ids))
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)
 
     corpora, shares = zip(*values.corpora)
+    features = Features({name: _TOKENS[name] for name in _wrap(tokenizer, [])})
     texts = [
         _corpus(*corpus, split, values.text_streaming).map(
-            blocks, batched=True, remove_columns=["text"]
+            blocks, batched=True, remove_columns=["text"], features=features
         )
         for corpus in corpora
     ]
@@ -104,13 +258,15 @@ def load_text(profile, split="train", model=None):
         text = Dataset.from_list(list(text))
     if not len(text):
         raise ValueError(
-            f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of {values.max_length} tokens; "
-            "take a larger corpus or a smaller max_length"
+            f"the {split} text of {', '.join(map(str, corpora))} does not fill one block of "
+            f"{values.max_length} tokens; take a larger corpus or a smaller max_length"
         )
     return text
 
 
-def load_passages(tokenizer, rows, split="train", kind=None):
+def load_passages(
+    tokenizer: PreTrainedTokenizerBase, rows: int, split: str = "train", kind: str | None = None
+) -> Dataset:
     """Text of the pocket world for MLM training, or one kind of it, tokenised as `load_text` does.
 
     Parameters
@@ -147,8 +303,8 @@ def load_passages(tokenizer, rows, split="train", kind=None):
     )
 
 
-def comment_options(profile):
-    """How a profile masks and weighs the pocket world's comments, as `helpers.training.train_mlm` takes it."""
+def comment_options(profile: Profile) -> dict:
+    """How a profile masks and weighs the pocket world's comments, for `training.train_mlm`."""
     values = profile.pretraining
     if values.comment_probability is None:
         return {}
@@ -163,23 +319,43 @@ def comment_options(profile):
 
 def _corpus(name, config, split, streaming):
     """The documents of a corpus's split, as a dataset with the column ``text``."""
-    raw = load(
-        f"{name} ({config})", lambda: load_dataset(locate(name), config, streaming=streaming)
-    )
+    raw = _load_dataset(name, config, streaming=streaming)
+    what = f"{name} ({config})" if config else name
     held_out = split == "validation"
-    if "validation" in raw:
-        text = raw[split]
-    elif streaming:
-        text = raw["train"].filter(
-            lambda texts: [_held_out(text) == held_out for text in texts],
+    if "train" not in raw and not (held_out and "validation" in raw):
+        raise ValueError(
+            f"the corpus {what} has no split 'train'; it has {', '.join(raw)}. Name the split so "
+            "in the README of its folder, or choose another corpus."
+        )
+    own = "validation" in raw
+    text = raw[split if own else "train"]
+    columns = text.column_names or list(next(iter(text), {}))  # a stream may not know them yet
+    if "text" not in columns:
+        raise ValueError(
+            f"the corpus {what} has no column 'text'; it has {', '.join(columns) or 'no rows'}. "
+            "Choose another corpus, or rename its column."
+        )
+    if own:
+        return text.select_columns(["text"])
+    if streaming:
+        text = text.filter(
+            lambda texts: [not _blank(t) and _held_out(t) == held_out for t in texts],
             input_columns="text",
             batched=True,
         )
     else:
-        text = raw["train"].train_test_split(test_size=0.01, seed=0)[
-            "test" if held_out else "train"
-        ]
+        if len(text) < 2:
+            raise ValueError(
+                f"the corpus {what} has {len(text)} document and no validation split, so nothing "
+                "can be held out of training; give it a validation split, or divide the document"
+            )
+        parts = text.train_test_split(test_size=0.01, seed=0)
+        text = parts["test" if held_out else "train"]
     return text.select_columns(["text"])
+
+
+def _blank(text):
+    return text is None or not text.strip()
 
 
 def _held_out(text, share=100):
@@ -189,8 +365,9 @@ def _held_out(text, share=100):
 def _spare_words(mask, rng, share=0.5):
     """Protect half the words of held-out text from masking, but never the last, the comment.
 
-    In training 30% of the words and most comments are masked. A loss measured so would mostly say how little
-    context was left; with this, other words are masked 15% of the time, as in the paper, and comments 30% of it.
+    In training 30% of the words and most comments are masked. A loss measured so would mostly say
+    how little context was left; with this, other words are masked 15% of the time, as in the paper,
+    and comments 30% of it.
     """
     return [
         1 if special or (i < len(mask) - 2 and rng.random() < share) else 0
@@ -213,13 +390,21 @@ def _wrap(tokenizer, pieces):
     return columns
 
 
-@lru_cache(maxsize=16)
-def load_examples(profile, task):
-    """A task's examples as they are read: GLUE's columns, splits train and validation, capped as the profile says.
+@_remember(16, _task_sources)
+def load_examples(profile: Profile, task: str) -> DatasetDict:
+    """A task's examples as they are read: GLUE's columns, capped as the profile says.
 
     Returns
     -------
     datasets.DatasetDict
+        Splits train and validation.
+
+    Raises
+    ------
+    ValueError
+        If the task is unknown, or its columns or labels are not the task's, see `check_examples`.
+    OSError
+        If the data cannot be loaded, see `load`.
     """
     check_task(task)
     values = profile.fine_tuning
@@ -235,16 +420,15 @@ def load_examples(profile, task):
                 for split, rows in caps.items()
             }
         )
-    raw = load(
-        f"{values.glue} ({task})",
-        lambda: load_dataset(locate(values.glue), task.removesuffix("_mismatched")),
-    )
+    raw = _load_dataset(values.glue, task.removesuffix("_mismatched"))
     validation = VALIDATION.get(task, "validation")
     for split in ("train", validation):
         if split not in raw:
             raise ValueError(
-                f"{values.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. Choose another task, or complete the copy."
+                f"{values.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. "
+                "Choose another task, or complete the copy."
             )
+        check_examples(raw[split], task, split)
     splits = {"train": raw["train"], "validation": raw[validation]}
     return DatasetDict(
         {
@@ -256,15 +440,79 @@ def load_examples(profile, task):
     )
 
 
-@lru_cache(maxsize=16)
-def load_task(profile, task, model=None):
+def check_examples(examples: Dataset, task: str, split: str) -> None:
+    """Raise a ValueError that says where examples are not those of a task.
+
+    Parameters
+    ----------
+    examples : datasets.Dataset
+        With the columns ``tasks.COLUMNS[task]`` and ``label``.
+    task, split : str
+        The split is for the error.
+
+    Examples
+    --------
+    >>> rows = Dataset.from_dict({"sentence": ["good", "bad"], "label": [1, 2]})
+    >>> check_examples(rows, "sst2", "train")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: sst2, train, row 1: the label is 2; it must be one of 0 (negative), 1 (positive)...
+    """
+    names, where = LABELS[task], f"{task}, {split}"
+    needed = [*COLUMNS[task], "label"]
+    missing = [column for column in needed if column not in examples.column_names]
+    if missing:
+        raise ValueError(
+            f"{where}: there is no column {', '.join(missing)}; the columns are "
+            f"{', '.join(examples.column_names)}, the task needs {', '.join(needed)}. Rename them."
+        )
+    feature = examples.features["label"]
+    if isinstance(feature, ClassLabel) and tuple(feature.names) != names:
+        raise ValueError(
+            f"{where}: the labels are named {', '.join(feature.names)}, in this order; the task's "
+            f"are {', '.join(names)}. Cast them with Dataset.align_labels_with_mapping, or rename "
+            "them."
+        )
+    columns = examples.select_columns(needed).with_format("pandas")[:]
+    for column in COLUMNS[task]:
+        wrong = [i for i, text in enumerate(columns[column]) if not isinstance(text, str)]
+        if wrong:
+            raise ValueError(
+                f"{where}, row {wrong[0]}: {column} is {examples[wrong[0]][column]!r}; it must "
+                f"be text. {len(wrong)} of {len(examples)} rows are wrong; leave them out."
+            )
+    labels = columns["label"]
+    numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    if is_regression(task):
+        right, allowed = np.isfinite(numbers), "a finite number"
+    else:
+        right = np.isin(numbers, np.arange(len(names)))
+        allowed = f"one of {', '.join(f'{i} ({name})' for i, name in enumerate(names))}"
+    if not right.all():
+        row = int(np.argmin(right))
+        value = examples[row]["label"]
+        raise ValueError(
+            f"{where}, row {row}: the label is {value!r}; it must be {allowed}. "
+            f"{int((~right).sum())} of {len(examples)} rows are wrong; correct or leave them out."
+        )
+
+
+@_remember(16, _task_sources)
+def load_task(profile: Profile, task: str, model: str | None = None) -> DatasetDict:
     """A task tokenised for fine-tuning.
+
+    Parameters
+    ----------
+    profile : helpers.profiles.Profile
+    task : str
+        One of `helpers.tasks.COLUMNS`.
+    model : str, optional
+        Whose tokenizer; default the profile's.
 
     Returns
     -------
     datasets.DatasetDict
-        Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` (floats for regression) and,
-        for BERT, ``token_type_ids``.
+        Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` (floats
+        for regression) and, for BERT, ``token_type_ids``.
     """
     kind = float if is_regression(task) else int
     tokenizer = load_tokenizer(model or profile.model)
@@ -280,23 +528,24 @@ def load_task(profile, task, model=None):
     return examples.map(encode, batched=True, remove_columns=examples["train"].column_names)
 
 
-def text_content(profile):
-    """A checksum of what a profile's MLM text holds, of each corpus: of a folder its files, of the pocket world
-    a sample. None for what only the hub has.
+def text_content(profile: Profile) -> list[str | None]:
+    """A checksum of what a profile's MLM text holds, of each corpus.
+
+    Of a folder its files, of the pocket world a sample. None for what only the hub has.
     """
     if profile.pretraining.text == POCKET:
         return [_sample()]
     return [content(locate(name)) for (name, _), _ in profile.pretraining.corpora]
 
 
-def task_content(profile, task):
-    """A checksum of what a task's data hold: of a folder its files, of the pocket world a sample."""
+def task_content(profile: Profile, task: str) -> str | None:
+    """A checksum of what a task's data hold: a folder's files, or a sample of the pocket world."""
     if profile.fine_tuning.glue == POCKET:
         return _sample(task) if task in pocket.TASKS else None
     return content(locate(profile.fine_tuning.glue))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sample(task=None):
     rows = pocket.task_examples(task, "train", 200) if task else pocket.passages(200, seed="train")
     return hashlib.sha256(repr(rows).encode()).hexdigest()[:12]

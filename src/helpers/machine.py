@@ -1,4 +1,4 @@
-"""The machine: cores, GPUs, memory, and the provenance that is stored beside results."""
+"""The machine: cores, threads, GPUs, memory, and the provenance that is stored beside results."""
 
 import contextlib
 import importlib.metadata
@@ -9,28 +9,93 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import psutil
 
-def launched_processes():
-    """How many processes `accelerate launch` or `torchrun` started to train together; 1 without them."""
+# From this many weights on a model gets all cores, below one. `python benchmarks/load.py --sizes`
+# measures what that is worth.
+LARGE = 10_000_000
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+VARIABLES = ("HUB_MIRROR", "HF_HUB_OFFLINE", *THREADS)
+_limit = None  # of the cores, in a process that shares them with others
+
+# OpenMP's threads spin while they wait, and take the core from whoever works. It reads this when
+# torch is imported. One thread, as small models have, never waits.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def launched_processes() -> int:
+    """How many processes `accelerate launch` or `torchrun` started to train together, or 1."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
-def cores():
-    """How many cores a computation here may use at once: those that the process is given, or fewer by `OMP_NUM_THREADS`."""
-    given = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(given, int(os.environ.get("OMP_NUM_THREADS") or given))
+def cores() -> int:
+    """How many cores this process may use: those it is given, or fewer by `OMP_NUM_THREADS`."""
+    process = psutil.Process()
+    try:
+        given = len(process.cpu_affinity())
+    except AttributeError:  # macOS has no affinity
+        given = psutil.cpu_count() or 1
+    return min(n for n in (given, _limit, _asked()) if n)
 
 
-def variables():
-    """The environment variables that processes on other machines need to find the same data."""
-    return {
-        name: os.environ[name] for name in ("HUB_MIRROR", "HF_HUB_OFFLINE") if name in os.environ
-    }
+def limit_cores(count: int) -> None:
+    """Let this process use at most `count` cores, because it shares them with others."""
+    global _limit
+    _limit = max(1, count)
+    import torch
+
+    torch.set_num_threads(cores())
+
+
+def use_threads(model=None) -> int:
+    """Set how many threads torch computes with: one for small models, all cores for large ones.
+
+    A small model gains little from a second thread, and loses much as soon as somebody else wants
+    the core. `OMP_NUM_THREADS` or `MKL_NUM_THREADS` overrides this rule.
+
+    Parameters
+    ----------
+    model : torch.nn.Module, optional
+        What will be computed; default: something small.
+
+    Returns
+    -------
+    int
+        The number of threads.
+    """
+    import torch
+
+    weights = sum(weight.numel() for weight in model.parameters()) if model is not None else 0
+    threads = _asked() or (cores() if weights >= LARGE else 1)
+    if threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+    return threads
+
+
+def _asked():
+    """The number of threads that the user asks for, or None."""
+    for name in THREADS:
+        first = os.environ.get(name, "").split(",")[0].strip()
+        if first.isdigit() and int(first):
+            return int(first)
+    return None
+
+
+def variables() -> dict:
+    """The environment variables that workers need, here or on other machines."""
+    return {name: os.environ[name] for name in VARIABLES if name in os.environ}
+
+
+def take_over(variables: dict) -> None:
+    """Be, in a worker, in the environment that `variables` gave in the process that started it."""
+    for name in VARIABLES:
+        os.environ.pop(name, None)
+    os.environ.update(variables)
 
 
 @contextlib.contextmanager
-def one_gpu(number, count):
-    """Processes started inside see one of the `count` GPUs that this process sees, chosen by `number`."""
+def one_gpu(number: int, count: int):
+    """Processes started inside see one of this process's `count` GPUs, chosen by `number`."""
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     if count:
         visible = before.split(",") if before else [str(gpu) for gpu in range(count)]
@@ -45,12 +110,10 @@ def one_gpu(number, count):
 
 
 @cache
-def provenance():
+def provenance() -> dict:
     """Machine, versions and commit, to store beside results."""
     import datetime
-    import platform
     import subprocess
-    from importlib.metadata import version
 
     try:
         git = subprocess.run(
@@ -63,27 +126,28 @@ def provenance():
     except OSError:  # no git on this machine
         commit = ""
     return {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "machine": f"{platform.system()} {platform.machine()}, {psutil.cpu_count()} cores",
         "python": platform.python_version(),
         "versions": {
-            name: version(name) for name in ("torch", "transformers", "datasets", "numpy")
+            name: importlib.metadata.version(name)
+            for name in ("torch", "transformers", "datasets", "numpy")
         },
         "commit": commit or "unknown",
         "date": datetime.date.today().isoformat(),
     }
 
 
-def peak_memory_mb():
-    """The most memory this process has held so far, in megabytes, or None where the system does not tell."""
+def peak_memory_mb() -> int:
+    """The most memory this process has held so far, in megabytes."""
     try:
         import resource
-    except ImportError:  # Windows
-        return None
+    except ImportError:  # Windows, where psutil knows it
+        return round(psutil.Process().memory_info().peak_wset / 1e6)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1e6 if sys.platform == "darwin" else 1e3))
 
 
-def of_timing():
+def of_timing() -> dict:
     """Provenance of a timing: as `provenance`, with processor, threads and optional packages."""
     import torch
 

@@ -15,19 +15,20 @@ def _read(name):
     return pd.read_csv(ASSETS / "paper" / f"{name}.csv")
 
 
-def table1():
-    """Table 1: pre-training losses, GLUE dev accuracies and training losses, for each condition and sparsity.
+def table1() -> pd.DataFrame:
+    """Table 1: pre-training losses, GLUE dev accuracies and training losses.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``condition``, ``pruned_pct``, ``pretrain_loss`` (nats, MLM plus next sentence), ``task``
-        (and the paper's own average as "AVG"), ``dev_acc`` (%), ``train_loss`` (nats, whole training set).
+        Columns ``condition``, ``pruned_pct``, ``pretrain_loss`` (nats, MLM plus next sentence),
+        ``task`` (and the paper's own average as "AVG"), ``dev_acc`` (%), ``train_loss`` (nats,
+        whole training set).
     """
     return _read("table1").copy()
 
 
-def table2():
+def table2() -> pd.DataFrame:
     """Table 2: how far fine-tuning moves weights in the order of magnitudes, in % of the positions.
 
     Returns
@@ -38,7 +39,7 @@ def table2():
     return _read("table2").copy()
 
 
-def table3():
+def table3() -> pd.DataFrame:
     """Table 3: mean and standard deviation of each of BERT-Base's 74 prunable matrices.
 
     Returns
@@ -49,20 +50,21 @@ def table3():
     return _read("table3").copy()
 
 
-def figure4_movement():
-    """Figure 4, right: movement in sort order after each epoch of fine-tuning, learning rate 5e-5, in %."""
+def figure4_movement() -> pd.DataFrame:
+    """Figure 4, right: movement in sort order after each epoch, learning rate 5e-5, in %."""
     return _read("figure4_movement").copy()
 
 
-def table1_rows():
-    """Table 1 as tidy rows with the columns of our results (fractions), so that both fit the same plots.
+def table1_rows() -> pd.DataFrame:
+    """Table 1 as tidy rows with the columns of our results (fractions), for the same plots.
 
     Returns
     -------
     pandas.DataFrame
-        As `helpers.lab.experiment.measure` gives them, with profile "paper" and model "BERT-Base (paper)". The
-        condition ``dense`` is the 0% row of ``prune_pretrain``. There is one run a cell, so no seeds. The
-        condition ``majority`` is there for CoLA: 721 of the 1,043 sentences of its validation set are acceptable.
+        As `helpers.lab.experiment.measure` gives them, with profile "paper" and model "BERT-Base
+        (paper)". The condition ``dense`` is the 0% row of ``prune_pretrain``. There is one run a
+        cell, so no seeds. The condition ``majority`` is there for CoLA: 721 of the 1,043 sentences
+        of its validation set are acceptable.
     """
     table = table1()
     table = table[table.task != "AVG"]
@@ -97,6 +99,6 @@ def table1_rows():
     return pd.concat([rows, dense, majority], ignore_index=True)
 
 
-def claims():
-    """The paper's claims, indexed by number: ``section``, ``claim`` and the ``notebook`` that settles it."""
+def claims() -> pd.DataFrame:
+    """The paper's claims by number: ``section``, ``claim``, the ``notebook`` that settles it."""
     return pd.read_csv(ASSETS / "paper" / "claims.csv", dtype={"section": str}).set_index("number")

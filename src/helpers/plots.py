@@ -1,17 +1,24 @@
-"""Figures from data frames: one colour and marker for each condition, one line style for each source."""
+"""Figures from data frames: a colour and marker a condition, a line style a source."""
 
-from typing import NamedTuple
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
-from .analysis import difference, intervals, linear_fit, loss_and_accuracy, regimes, task_mean
+from .analysis import MARGIN, curve_table, differences, linear_fit, loss_and_accuracy, regimes
 from .conditions import CONDITIONS
 from .tasks import NAMES
 from .weights import expected_difference
+
+if TYPE_CHECKING:
+    import torch
 
 _COLORS = sns.color_palette("colorblind")
 
@@ -59,7 +66,7 @@ PRUNED_COLOR = _COLORS[3]  # of weights below the threshold
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
-def method_style(method):
+def method_style(method: str) -> dict:
     """Colour, marker and label for a way of pruning: random is red here as everywhere."""
     color, marker = {
         "magnitude": (0, "o"),
@@ -70,7 +77,7 @@ def method_style(method):
     return {"color": _COLORS[color], "marker": marker, "label": method}
 
 
-def use_style():
+def use_style() -> None:
     """Fonts and grid of the course; call once at the top of a notebook."""
     sns.set_theme(context="notebook", style="whitegrid", palette="colorblind")
     plt.rcParams.update(
@@ -86,47 +93,44 @@ def use_style():
     )
 
 
-def sparsity_axis(ax):
+def sparsity_axis(ax: Axes) -> Axes:
     """Label the x axis as sparsity in percent."""
     ax.set_xlabel("sparsity (% of weights pruned)")
     return ax
 
 
+THE_FOUR = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
+
+
 def curves(
-    sources,
-    metric="accuracy",
-    conditions=("prune_pretrain", "info_deletion", "prune_downstream", "random"),
+    sources: dict[str, pd.DataFrame],
+    metric: str = "accuracy",
+    conditions: Sequence[str] = THE_FOUR,
     *,
-    task=None,
-    relative=False,
-    mine=None,
-    floors=True,
-    bands=True,
-    legend_at=None,
-    ax=None,
-):
-    """A metric against sparsity, a line for each condition and source, with 95% intervals over seeds.
+    task: str | None = None,
+    relative: bool = False,
+    floors: bool = True,
+    mine: pd.DataFrame | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """A metric against sparsity, a line for each condition and source, with 95% intervals.
 
     Parameters
     ----------
     sources : dict of str to pandas.DataFrame
-        Name of the source → tidy rows of one model, or what `helpers.analysis.intervals` made of them. The first is
-        drawn with solid lines and full markers.
+        Name of the source → tidy rows of one model. The first is drawn with solid lines and full
+        markers.
     metric : str
         ``accuracy`` (drawn in %), ``train_loss`` or ``mlm_loss``.
     conditions : sequence of str
     task : str, optional
         Default: the mean over the tasks.
     relative : bool
-        Subtract each source's dense value.
-    mine : pandas.DataFrame, optional
-        The learner's own rows of that task, drawn as stars.
+        Draw the differences from each source's dense runs, with the intervals that the rules read.
     floors : bool
         Draw the dense, from-scratch and majority values of the first source as horizontal lines.
-    bands : bool
-        Draw the intervals.
-    legend_at : dict, optional
-        Keywords of `matplotlib.axes.Axes.legend`. Default: where there is room.
+    mine : pandas.DataFrame, optional
+        The learner's own rows, drawn as stars.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -134,121 +138,149 @@ def curves(
     matplotlib.axes.Axes
     """
     ax = ax or plt.gca()
-    scale = 100 if metric == "accuracy" else 1
-    shown = []
-    for number, (source, rows) in enumerate(sources.items()):
-        means = (
-            rows
-            if "mean" in rows
-            else intervals(task_mean(rows[rows.task == task] if task else rows, metric))
-        )
-        if means.empty:
-            continue
-        dense = means[means.condition == "dense"]["mean"]
-        shift = dense.iloc[0] if relative and len(dense) else 0.0
-        for condition in conditions:
-            line = means[means.condition == condition].sort_values("sparsity")
-            if condition != "dense" and len(dense) and 0 not in set(line.sparsity) and len(line):
-                line = _with_dense(line, means)
-            if line.empty:
-                continue
-            style = CONDITIONS[condition]
-            color, marker = style.color, style.marker
-            x = 100 * line.sparsity
-            ax.plot(
-                x,
-                scale * (line["mean"] - shift),
-                color=color,
-                marker=marker,
-                linestyle=_LINES[number % len(_LINES)],
-                markerfacecolor=color if number == 0 else "white",
-                markersize=6,
-                linewidth=1.8 if number == 0 else 1.3,
-            )
-            # a loss is never negative, and an accuracy never above 1
-            least, most = (
-                (0, 1)
-                if metric == "accuracy"
-                else (0, None)
-                if metric.endswith("loss")
-                else (None, None)
-            )
-            ends = line[["low", "high"]].clip(least, most)
-            if bands:
-                ax.fill_between(
-                    x,
-                    scale * (ends.low - shift),
-                    scale * (ends.high - shift),
-                    color=color,
-                    alpha=0.15,
-                    linewidth=0,
-                )
-            if condition not in shown:
-                shown.append(condition)
-        if floors and number == 0 and metric != "mlm_loss":
-            for condition, style in (("dense", "--"), ("from_scratch", ":"), ("majority", "-.")):
-                level = means[means.condition == condition]["mean"]
-                if len(level):
-                    y = scale * (level.iloc[0] - shift)
-                    ax.axhline(y, color=CONDITIONS[condition].color, linestyle=style, linewidth=1)
-                    # where the lines leave room: dense at the right, the others at the left, above and below theirs
-                    side, above = {
-                        "dense": ("right", "bottom"),
-                        "from_scratch": ("left", "bottom"),
-                        "majority": ("left", "top"),
-                    }[condition]
-                    ax.annotate(
-                        CONDITIONS[condition].label,
-                        (0.995 if side == "right" else 0.005, y),
-                        xycoords=("axes fraction", "data"),
-                        fontsize=8,
-                        ha=side,
-                        va=above,
-                        color="0.3",
-                    )
+    tables = {name: curve_table(rows, metric, task, relative) for name, rows in sources.items()}
+    shown = curve_lines(tables, metric, conditions, ax=ax)
+    if floors and tables:
+        floor_lines(next(iter(tables.values())), metric, ax)
     legend = legend_handles(shown, sources)
     if mine is not None:
-        # a run is of one task, so it has no place among means over tasks; the MLM loss is the same for all
-        mine = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
-        for condition, rows in mine.groupby("condition"):
-            ax.plot(
-                100 * rows.sparsity,
-                scale * rows.value,
-                linestyle="",
-                marker="*",
-                markersize=16,
-                markeredgecolor="black",
-                color=CONDITIONS[condition].color,
-                zorder=5,
-            )
-        if len(mine):
-            legend.append(
-                Line2D(
-                    [],
-                    [],
-                    linestyle="",
-                    marker="*",
-                    markersize=13,
-                    color="white",
-                    markeredgecolor="black",
-                    label="your own run",
-                )
-            )
-    ax.legend(handles=legend, **(legend_at or {}))
+        legend += own_runs(mine, metric, task, ax)
+    ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
-    first = next(iter(sources.values()), pd.DataFrame())
-    ax.set_title(
-        NAMES[task]
-        if task
-        else f"mean over {first.task.nunique()} tasks"
-        if "task" in first
-        else "mean over tasks"
-    )
+    count = next(iter(sources.values())).task.nunique() if sources else 0
+    ax.set_title(NAMES[task] if task else f"mean over {count} tasks")
     return sparsity_axis(ax)
 
 
-def legend_handles(conditions, sources):
-    """Legend entries for conditions (colour and marker) and sources (line style), as `curves` draws them."""
+def curve_lines(
+    tables: dict[str, pd.DataFrame],
+    metric: str,
+    conditions: Sequence[str],
+    *,
+    bands: bool = True,
+    ax: Axes | None = None,
+) -> list[str]:
+    """The lines and bands of `curves`, from the tables of `helpers.analysis.curve_table`.
+
+    Parameters
+    ----------
+    tables : dict of str to pandas.DataFrame
+        Name of the source → its table.
+    metric : str
+    conditions : sequence of str
+    bands : bool
+        Draw the intervals.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    list of str
+        The conditions of which there was something to draw.
+    """
+    ax, scale, shown = ax or plt.gca(), _scale(metric), []
+    for number, table in enumerate(tables.values()):
+        dense = table[table.condition == "dense"]
+        for condition in conditions:
+            line = table[table.condition == condition].sort_values("sparsity")
+            if line.empty:
+                continue
+            if condition != "dense" and not (line.sparsity == 0).any():
+                line = pd.concat([dense, line])  # the dense model is its point at 0%
+            color, x = CONDITIONS[condition].color, 100 * line.sparsity
+            ax.plot(
+                x,
+                scale * line["mean"],
+                color=color,
+                marker=CONDITIONS[condition].marker,
+                linestyle=_LINES[number % len(_LINES)],
+                markerfacecolor="white" if number else color,
+                markersize=6,
+                linewidth=1.3 if number else 1.8,
+            )
+            if bands:
+                low, high = scale * line.low, scale * line.high
+                ax.fill_between(x, low, high, color=color, alpha=0.15, linewidth=0)
+            if condition not in shown:
+                shown.append(condition)
+    return shown
+
+
+def floor_lines(table: pd.DataFrame, metric: str, ax: Axes | None = None) -> None:
+    """The dense, from-scratch and majority values as horizontal lines with names.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        From `helpers.analysis.curve_table`.
+    metric : str
+        The MLM loss has no floors.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax = ax or plt.gca()
+    # where the lines leave room: dense at the right, the others left, above and below theirs
+    places = {
+        "dense": ("--", 0.995, "right", "bottom"),
+        "from_scratch": (":", 0.005, "left", "bottom"),
+        "majority": ("-.", 0.005, "left", "top"),
+    }
+    for condition, (style, x, side, above) in places.items():
+        level = table[table.condition == condition]["mean"]
+        if level.empty or metric == "mlm_loss":
+            continue
+        y = _scale(metric) * level.iloc[0]
+        ax.axhline(y, color=CONDITIONS[condition].color, linestyle=style, linewidth=1)
+        ax.annotate(
+            CONDITIONS[condition].label,
+            (x, y),
+            xycoords=("axes fraction", "data"),
+            fontsize=8,
+            ha=side,
+            va=above,
+            color="0.3",
+        )
+
+
+def own_runs(
+    rows: pd.DataFrame, metric: str, task: str | None = None, ax: Axes | None = None
+) -> list[Line2D]:
+    """The learner's own runs as stars.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows; those of other metrics and tasks are left out. A run is of one task, so it has no
+        place among means over tasks; the MLM loss is the same for all.
+    metric : str
+    task : str, optional
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    list of matplotlib.lines.Line2D
+        An entry for the legend, or none if there was nothing to draw.
+    """
+    ax = ax or plt.gca()
+    rows = rows[(rows.metric == metric) & ((rows.task == task) | (metric == "mlm_loss"))]
+    star = {"linestyle": "", "marker": "*", "markeredgecolor": "black"}
+    for condition, of_condition in rows.groupby("condition"):
+        ax.plot(
+            100 * of_condition.sparsity,
+            _scale(metric) * of_condition.value,
+            markersize=16,
+            color=CONDITIONS[condition].color,
+            zorder=5,
+            **star,
+        )
+    own = Line2D([], [], markersize=13, color="white", label="your own run", **star)
+    return [own] if len(rows) else []
+
+
+def _scale(metric):
+    return 100 if metric == "accuracy" else 1
+
+
+def legend_handles(conditions: Iterable[str], sources: Iterable[str]) -> list[Line2D]:
+    """Legend entries for conditions (colour, marker) and sources (line style), as in `curves`."""
     handles = [
         Line2D(
             [],
@@ -274,12 +306,9 @@ def legend_handles(conditions, sources):
     ]
 
 
-def _with_dense(line, means):
-    """The line with the dense model as its point at sparsity 0."""
-    return pd.concat([means[means.condition == "dense"], line])
-
-
-def weight_histogram(weight, threshold=None, ax=None):
+def weight_histogram(
+    weight: "torch.Tensor", threshold: float | None = None, ax: Axes | None = None
+) -> Axes:
     """Histogram of the magnitudes of a weight, with the threshold below which it is pruned.
 
     Parameters
@@ -295,8 +324,18 @@ def weight_histogram(weight, threshold=None, ax=None):
     return ax
 
 
-def magnitude_histogram(counts, edges, threshold=None, ax=None):
-    """The same from the counts in bins and the edges of the bins, as `numpy.histogram` gives them."""
+def magnitude_histogram(
+    counts: np.ndarray, edges: np.ndarray, threshold: float | None = None, ax: Axes | None = None
+) -> Axes:
+    """The same from counts in bins and the edges of the bins.
+
+    Parameters
+    ----------
+    counts, edges : numpy.ndarray
+        As `numpy.histogram` gives them.
+    threshold : float, optional
+    ax : matplotlib.axes.Axes, optional
+    """
     ax = ax or plt.gca()
     below = np.searchsorted(edges, threshold, side="right") - 1 if threshold is not None else 0
     below = max(0, min(below, len(counts)))
@@ -323,8 +362,17 @@ def magnitude_histogram(counts, edges, threshold=None, ax=None):
     return ax
 
 
-def mask_image(mask, ax=None, size=96):
-    """The upper left corner of a mask as an image: dark = kept, light = pruned."""
+def mask_image(mask: "torch.Tensor", ax: Axes | None = None, size: int = 96) -> Axes:
+    """The upper left corner of a mask as an image: dark = kept, light = pruned.
+
+    Parameters
+    ----------
+    mask : torch.Tensor
+        Of a matrix.
+    ax : matplotlib.axes.Axes, optional
+    size : int
+        Rows and columns to show.
+    """
     ax = ax or plt.gca()
     corner = mask[:size, :size].cpu().numpy()
     ax.imshow(corner, cmap="cividis_r", vmin=0, vmax=1, interpolation="nearest")
@@ -335,7 +383,7 @@ def mask_image(mask, ax=None, size=96):
     return ax
 
 
-def schedule_lines(schedules, ax=None):
+def schedule_lines(schedules: dict[str, tuple], ax: Axes | None = None) -> Axes:
     """Sparsity against step for several schedules.
 
     Parameters
@@ -358,13 +406,17 @@ def schedule_lines(schedules, ax=None):
     return ax
 
 
-def loss_against_accuracy(rows, condition="info_deletion", ax=None):
+def loss_against_accuracy(
+    rows: pd.DataFrame, condition: str = "info_deletion", ax: Axes | None = None
+) -> Axes:
     """MLM loss against accuracy, a line for each task (Fig. 2, left).
 
     Parameters
     ----------
     rows : pandas.DataFrame
         Tidy rows of one model.
+    condition : str
+    ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
     for number, (task, points) in enumerate(loss_and_accuracy(rows, condition).groupby("task")):
@@ -390,7 +442,9 @@ def loss_against_accuracy(rows, condition="info_deletion", ax=None):
     return ax
 
 
-def format_sizes(rows, ax=None, only=None):
+def format_sizes(
+    rows: pd.DataFrame, ax: Axes | None = None, only: Sequence[str] | None = None
+) -> Axes:
     """Bytes against sparsity, a line for each format, as a share of the dense size.
 
     Parameters
@@ -420,14 +474,19 @@ def format_sizes(rows, ax=None, only=None):
     return sparsity_axis(ax)
 
 
-def engine_times(rows, batch, ax=None, only=None):
-    """Milliseconds against sparsity, a line for each engine, with the middle half of the rounds as a band.
+def engine_times(
+    rows: pd.DataFrame, batch: int, ax: Axes | None = None, only: Sequence[str] | None = None
+) -> Axes:
+    """Milliseconds against sparsity, a line for each engine; the band is half of the rounds.
 
     Parameters
     ----------
     rows : pandas.DataFrame
         Of one model, from `helpers.cost.speed.engine_times`.
     batch : int
+    ax : matplotlib.axes.Axes, optional
+    only : sequence of str, optional
+        Engines; default all.
     """
     ax = ax or plt.gca()
     for engine in only or ENGINE_STYLE:
@@ -446,7 +505,7 @@ def engine_times(rows, batch, ax=None, only=None):
     return sparsity_axis(ax)
 
 
-def roofline(points, roofs, ax=None):
+def roofline(points: pd.DataFrame, roofs: dict, ax: Axes | None = None) -> Axes:
     """Useful operations a second against operations a byte, under the two roofs of the machine.
 
     Parameters
@@ -455,6 +514,7 @@ def roofline(points, roofs, ax=None):
         From `helpers.cost.speed.products`.
     roofs : dict
         From `helpers.cost.speed.roofs`.
+    ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
     x = np.logspace(-2, 3, 100)
@@ -501,8 +561,11 @@ def roofline(points, roofs, ax=None):
     return ax
 
 
-def layer_grid(values):
-    """A series indexed by names as `matrix_names` gives them, as a table: a row a layer, a column a kind of matrix."""
+def layer_grid(values: pd.Series) -> pd.DataFrame:
+    """A series as a table, a row a layer, a column a kind of matrix.
+
+    Its index are names as `matrix_names` gives them.
+    """
     grid = pd.Series(
         {tuple(name.split(" ", 1)): value for name, value in values.items() if name[0].isdigit()}
     ).unstack()
@@ -523,13 +586,14 @@ def layer_grid(values):
     ]
 
 
-def sensitivity_map(rise, top=None, ax=None):
+def sensitivity_map(rise: pd.Series, top: float | None = None, ax: Axes | None = None) -> Axes:
     """How much the loss rises when only this matrix is pruned, as a map of layers and matrices.
 
     Parameters
     ----------
     rise : pandas.Series
-        Nats, indexed by names as `matrix_names` gives them; those that stand in no layer are left out.
+        Nats, indexed by names as `matrix_names` gives them; those that stand in no layer are left
+        out.
     top : float, optional
         The end of the colour scale; default the largest.
     ax : matplotlib.axes.Axes, optional
@@ -542,7 +606,7 @@ def sensitivity_map(rise, top=None, ax=None):
         ax.text(
             x,
             y,
-            f"{value:.2f}",
+            f"{value:z.2f}",
             ha="center",
             va="center",
             fontsize=9,
@@ -555,8 +619,8 @@ def sensitivity_map(rise, top=None, ax=None):
     return ax
 
 
-def mask_differences(measured, ax=None):
-    """Measured mask differences against sparsity, beside 2s(1-s) of independent masks (Fig. 3, top).
+def mask_differences(measured: dict[str, tuple], ax: Axes | None = None) -> Axes:
+    """Mask differences against sparsity, beside 2s(1-s) of independent masks (Fig. 3, top).
 
     Parameters
     ----------
@@ -572,10 +636,10 @@ def mask_differences(measured, ax=None):
         linestyle="--",
         label="independent masks, 2s(1−s)",
     )
-    for number, (name, (sparsities, differences)) in enumerate(measured.items()):
+    for number, (name, (sparsities, fractions)) in enumerate(measured.items()):
         ax.plot(
             100 * np.asarray(sparsities),
-            100 * np.asarray(differences),
+            100 * np.asarray(fractions),
             marker="osX^"[number % 4],
             color=_COLORS[number],
             label=name,
@@ -586,7 +650,7 @@ def mask_differences(measured, ax=None):
     return sparsity_axis(ax)
 
 
-def matrix_names(names):
+def matrix_names(names: Iterable[str]) -> list[str]:
     """Short names of matrices for axes: "0 query" for layer 0's query."""
     short = []
     for name in names:
@@ -604,8 +668,14 @@ def matrix_names(names):
     )
 
 
-def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=None, ax=None):
-    """A condition's difference from dense against sparsity, a line for each source, with 95% intervals over seeds.
+def against_dense(
+    sources: dict[str, pd.DataFrame],
+    condition: str = "prune_pretrain",
+    metric: str = "accuracy",
+    task: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """A condition's difference from dense against sparsity, with the intervals that the rules read.
 
     Parameters
     ----------
@@ -616,24 +686,24 @@ def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=N
         Default: the mean over each source's tasks.
     ax : matplotlib.axes.Axes, optional
     """
-    ax = ax or plt.gca()
-    scale = 100 if metric == "accuracy" else 1
+    ax, scale = ax or plt.gca(), _scale(metric)
     for number, (source, rows) in enumerate(sources.items()):
-        line = difference(
-            task_mean(rows[rows.task == task] if task else rows, metric), condition, "dense", 0.0
+        of_task = rows[rows.task == task] if task else rows
+        line = differences(of_task, condition, metric=metric)
+        line = line[line.index > 0]
+        if line.empty:
+            continue
+        x, color = [0, *(100 * line.index)], _COLORS[number]
+        mean, low, high = (np.append(0, scale * line[end]) for end in ("mean", "low", "high"))
+        ax.plot(
+            x,
+            mean,
+            color=color,
+            marker="osD^vX"[number % 6],
+            linestyle=_LINES[number % len(_LINES)],
+            label=source,
         )
-        if len(line):
-            x, color = [0, *(100 * line.sparsity)], _COLORS[number]
-            values = {end: np.append(0, scale * line[end]) for end in ("mean", "low", "high")}
-            ax.plot(
-                x,
-                values["mean"],
-                color=color,
-                marker="osD^vX"[number % 6],
-                linestyle=_LINES[number % len(_LINES)],
-                label=source,
-            )
-            ax.fill_between(x, values["low"], values["high"], color=color, alpha=0.12, linewidth=0)
+        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
     ax.set_title(f"{CONDITIONS[condition].label}, {NAMES[task] if task else 'mean over tasks'}")
@@ -641,7 +711,83 @@ def against_dense(sources, condition="prune_pretrain", metric="accuracy", task=N
     return sparsity_axis(ax)
 
 
-def regime_map(sources, ax=None):
+# Colour, letters and hatch of each regime
+REGIMES = {
+    "free": (_COLORS[2], "free", ""),
+    "open": ((0.85, 0.85, 0.85), "?", ""),
+    "deletion": (_COLORS[1], "del", "//"),
+    "deletion and restriction": (_COLORS[3], "del\n+ res", "xx"),
+    "restriction": (_COLORS[4], "res", "\\\\"),
+}
+
+
+def regime_differences(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """The three differences that `helpers.analysis.regimes` reads, with its intervals and verdicts.
+
+    What pruning and information deletion lose against dense, and what the second regains over the
+    first. The regimes are shaded, the loss that counts as none is a dotted line.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    ax : matplotlib.axes.Axes, optional
+    """
+    ax, table = ax or plt.gca(), regimes(rows).table
+    table = table[table.index > 0]
+    styles = {
+        "pruned_loss": (CONDITIONS["prune_pretrain"], "-", "lost by pruning"),
+        "deletion_loss": (CONDITIONS["info_deletion"], "-", "lost by information deletion"),
+        "regained": (Style("black", "D", ""), ":", "regained by letting the weights move"),
+    }
+    for name, (style, line, label) in styles.items():
+        x, y = 100 * table.index, 100 * table[name]
+        low, high = (100 * table[f"{name}_{end}"] for end in ("low", "high"))
+        ax.plot(x, y, color=style.color, marker=style.marker, linestyle=line, label=label)
+        ax.fill_between(x, low, high, color=style.color, alpha=0.15, linewidth=0)
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.axhline(100 * MARGIN, color="0.4", linestyle=":", linewidth=1)
+    shade_regimes(rows, ax)
+    ax.set_ylabel("accuracy (points)")
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.9))
+    return sparsity_axis(ax)
+
+
+def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Shade the regimes behind a figure over sparsity, each with a hatch and a name at the top.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model, judged by `helpers.analysis.regimes`.
+    ax : matplotlib.axes.Axes, optional
+        Its x axis is sparsity in percent.
+    """
+    ax, found = ax or plt.gca(), regimes(rows)
+    sparsities = 100 * found.table.index[found.table.index > 0].to_numpy()
+    kinds = [found.at(sparsity / 100) for sparsity in sparsities]
+    ends = (sparsities[1:] + sparsities[:-1]) / 2
+    starts = np.concatenate([sparsities[:1] - 5, ends])
+    stops = np.concatenate([ends, sparsities[-1:] + 5])
+    for kind, group in itertools.groupby(range(len(kinds)), key=kinds.__getitem__):
+        group = list(group)
+        start, stop = starts[group[0]], stops[group[-1]]
+        color, letters, hatch = REGIMES[kind]
+        ax.axvspan(
+            start, stop, facecolor=(color, 0.15), edgecolor=(color, 0.35), hatch=hatch, zorder=0
+        )
+        ax.annotate(
+            letters,
+            ((start + stop) / 2, 0.98),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            va="top",
+            fontsize=9,
+        )
+    return ax
+
+
+def regime_map(sources: dict[str, pd.DataFrame], ax: Axes | None = None) -> Axes:
     """Which regime each source is in at each sparsity, by the rule of `helpers.analysis.regimes`.
 
     Parameters
@@ -651,35 +797,15 @@ def regime_map(sources, ax=None):
     ax : matplotlib.axes.Axes, optional
     """
     ax = ax or plt.gca()
-    kinds = {
-        "free": (_COLORS[2], "free"),
-        "open": ((0.85, 0.85, 0.85), "?"),
-        "deletion": (_COLORS[1], "del"),
-        "both": (_COLORS[3], "del\n+ res"),
-        "restriction": (_COLORS[4], "res"),
-    }
     for y, rows in enumerate(sources.values()):
         found = regimes(rows)
-        for s in found["table"].index[found["table"].index > 0]:
-            deleted, restricted = s in found["deletion"], s in found["restriction"]
-            kind = (
-                "both"
-                if deleted and restricted
-                else "deletion"
-                if deleted
-                else "restriction"
-                if restricted
-                else "free"
-                if s <= found["free_up_to"]
-                else "open"
-            )
-            color, letters = kinds[kind]
+        for sparsity in found.table.index[found.table.index > 0]:
+            color, letters, _ = REGIMES[found.at(sparsity)]
+            x = 100 * sparsity
             ax.add_patch(
-                plt.Rectangle(
-                    (100 * s - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0
-                )
+                Rectangle((x - 4.6, y - 0.42), 9.2, 0.84, color=color, alpha=0.75, linewidth=0)
             )
-            ax.annotate(letters, (100 * s, y), ha="center", va="center", fontsize=9)
+            ax.annotate(letters, (x, y), ha="center", va="center", fontsize=9)
     ax.set_yticks(range(len(sources)), list(sources))
     ax.set_ylim(len(sources) - 0.5, -0.5)
     ax.grid(False)
@@ -692,7 +818,16 @@ def regime_map(sources, ax=None):
     return ax
 
 
-def against_sparsity(table, ylabel, title, *, styles=None, ends=None, percent=True, ax=None):
+def against_sparsity(
+    table: pd.DataFrame,
+    ylabel: str,
+    title: str,
+    *,
+    styles: dict | None = None,
+    ends: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    percent: bool = True,
+    ax: plt.Axes | None = None,
+) -> plt.Axes:
     """A line against sparsity for each column of a table.
 
     Parameters
@@ -734,7 +869,9 @@ def _usual_style(name, number):
     return {"marker": "os^DXv"[number % 6]}
 
 
-def reference_line(value, words, side="left", ax=None):
+def reference_line(
+    value: float, words: str, side: str = "left", ax: plt.Axes | None = None
+) -> plt.Axes:
     """A thin horizontal line, with what it stands for written on it.
 
     Parameters
@@ -765,7 +902,7 @@ def reference_line(value, words, side="left", ax=None):
     return ax
 
 
-def means_and_seeds(table, styles, ax=None):
+def means_and_seeds(table: pd.DataFrame, styles: dict, ax: plt.Axes | None = None) -> plt.Axes:
     """A line through the means over seeds for each column of a table, each seed as a small mark.
 
     Parameters
@@ -790,7 +927,7 @@ def means_and_seeds(table, styles, ax=None):
     return ax
 
 
-def interval_bars(intervals, styles, ax=None):
+def interval_bars(intervals: dict, styles: dict, ax: plt.Axes | None = None) -> plt.Axes:
     """Means with their intervals as error bars, a line for each name.
 
     Parameters
@@ -815,7 +952,7 @@ def interval_bars(intervals, styles, ax=None):
     return ax
 
 
-def spread_histogram(deviations, title, ax=None):
+def spread_histogram(deviations, title: str, ax: plt.Axes | None = None) -> plt.Axes:
     """How many matrices have which standard deviation of their weights (Table 3).
 
     Parameters
@@ -836,7 +973,7 @@ def spread_histogram(deviations, title, ax=None):
     return ax
 
 
-def head_dots(rows, title, ax=None):
+def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt.Axes:
     """The share of each attention head that is pruned, a dot a head (Fig. 4, left).
 
     Parameters

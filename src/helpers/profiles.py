@@ -1,7 +1,7 @@
 """The three scales of the course, and the one place that reads the environment.
 
-A profile is a frozen set of values in parts; no profile changes the code path. `PRUNING_PROFILE` chooses one,
-`HUB_MIRROR` names a folder laid out by hub id that is looked at before the hub.
+A profile is a frozen set of values in parts; no profile changes the code path. `PRUNING_PROFILE`
+chooses one, `HUB_MIRROR` names a folder laid out by hub id that is looked at before the hub.
 """
 
 import dataclasses
@@ -19,12 +19,14 @@ POCKET = "pocket"  # the id of the model, the text and the tasks that ship with 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """The model, its MLM text, and the MLM training that prunes. Rates are peaks, steps are optimizer steps."""
+    """The model, its MLM text, and the MLM training that prunes.
+
+    Rates are peaks, steps are optimizer steps.
+    """
 
     model: str  # hub id, folder, or "pocket"
-    text: (
-        str | tuple
-    )  # "pocket", a hub id, or corpora, each (hub id, config) or (hub id, config, share)
+    # "pocket", a hub id, or corpora, each (hub id, config) or (hub id, config, share)
+    text: str | tuple
     text_config: str | None  # of a single hub id
     text_rows: int | None  # None: all
     max_length: int  # tokens
@@ -43,8 +45,8 @@ class Pretraining:
     comment_weight: float = 1.0  # how often a comment counts in the MLM loss of training
 
     @property
-    def corpora(self):
-        """The corpora, as pairs of (hub id, config) and share; shares that are not given are equal."""
+    def corpora(self) -> list[tuple[tuple[str, str | None], float]]:
+        """The corpora, as pairs of (hub id, config) and share; shares not given are equal."""
         corpora = ((self.text, self.text_config),) if isinstance(self.text, str) else self.text
         if not corpora or not all(isinstance(c, tuple) and len(c) in (2, 3) for c in corpora):
             raise ValueError(
@@ -69,7 +71,7 @@ class FineTuning:
     batch: int
     options: tuple = ()  # more fields of transformers.TrainingArguments, as pairs of (name, value)
 
-    def epochs_for(self, condition, sparsity):
+    def epochs_for(self, condition: str, sparsity: float) -> int | tuple[int, int]:
         """Epochs of a condition; where it prunes half-way, a pair: those before and those after."""
         value = getattr(self, CONDITIONS[condition].epochs)
         if isinstance(value, tuple):  # of the pairs the last whose sparsity is not above this one
@@ -79,7 +81,7 @@ class FineTuning:
 
 @dataclass(frozen=True)
 class Profile:
-    """One scale of the experiment: two parts that say what a run does, and which runs a sweep makes."""
+    """One scale of the experiment: two parts that say what a run does, and a sweep's runs."""
 
     name: str
     pretraining: Pretraining
@@ -91,11 +93,11 @@ class Profile:
     checkpoint_every: int | None  # steps between checkpoints to resume from
 
     @property
-    def model(self):
+    def model(self) -> str:
         """Hub id or folder of the model, or "pocket"."""
         return self.pretraining.model
 
-    def replace(self, **changes):
+    def replace(self, **changes) -> "Profile":
         """The profile with other values; those of a part are given as a dict.
 
         Examples
@@ -121,20 +123,23 @@ PROFILES = {
             text_rows=60_000,
             max_length=32,
             burn_in_steps=0,
-            steps=800,
-            ramp_steps=300,
+            steps=200,
+            ramp_steps=100,
             frequency=10,
             batch=96,
-            mlm_probability=0.5,  # sentences of the pocket world are short
+            mlm_probability=0.3,  # sentences of the pocket world are short
             learning_rate=1e-3,
             warmup_steps=10,
+            comment_probability=0.8,
+            comment_weight=3.0,
         ),
         FineTuning(
             POCKET,
             train_rows=2_048,
-            dev_rows=1_000,
+            dev_rows=2_000,
             max_length=32,
-            epochs=6,
+            # all conditions train equally long; the paper's unequal epochs are a control
+            epochs=12,
             deletion_epochs=((0, 12),),
             before_after_epochs=((0, (6, 6)),),
             batch=32,
@@ -184,7 +189,8 @@ PROFILES = {
         "paper",
         Pretraining(
             "google-bert/bert-base-uncased",
-            # BERT's own corpora by their words (Devlin et al. 2019, Sec. 3.1: 2,500 and 800 million);
+            # BERT's own corpora by their words (Devlin et al. 2019, Sec. 3.1: 2,500 and 800
+            # million);
             # this copy of BookCorpus is one that `datasets` can load, since it runs no scripts:
             # the same 74,004,228 sentences as bookcorpus/bookcorpus
             (("wikimedia/wikipedia", "20231101.en", 2_500), ("SamuelYang/bookcorpus", None, 800)),
@@ -222,17 +228,18 @@ PROFILES = {
 }
 
 
-def get(name):
+def get(name: str) -> Profile:
     """The profile of a name, or a ValueError that lists the valid ones."""
     if name not in PROFILES:
         raise ValueError(
-            f"unknown profile {name!r}; choose one of {', '.join(PROFILES)} (environment variable PRUNING_PROFILE)"
+            f"unknown profile {name!r}; choose one of {', '.join(PROFILES)} "
+            "(environment variable PRUNING_PROFILE)"
         )
     return PROFILES[name]
 
 
-def current(**changes):
-    """The profile that `PRUNING_PROFILE` names (default tiny), with changes as for `Profile.replace`.
+def current(**changes) -> Profile:
+    """The profile that `PRUNING_PROFILE` names (default tiny), changed as by `Profile.replace`.
 
     Examples
     --------
@@ -242,19 +249,20 @@ def current(**changes):
     return get(os.environ.get("PRUNING_PROFILE", "tiny")).replace(**changes)
 
 
-def mirror():
+def mirror() -> Path | None:
     """The folder that `HUB_MIRROR` names, or None; a folder that is not there is an error."""
     folder = os.environ.get("HUB_MIRROR")
     if not folder:
         return None
     if not Path(folder).is_dir():
         raise FileNotFoundError(
-            f"HUB_MIRROR is {folder!r}, but there is no such folder; correct it, or unset it to use the hub"
+            f"HUB_MIRROR is {folder!r}, but there is no such folder; correct it, or unset it to "
+            "use the hub"
         )
     return Path(folder)
 
 
-def locate(hub_id):
+def locate(hub_id: str) -> str:
     """Where to load a hub id from: the package's assets, the mirror, a folder, or the hub itself.
 
     Returns
@@ -267,11 +275,34 @@ def locate(hub_id):
     return str(found) if found and found.is_dir() else hub_id
 
 
-@cache
-def content(where):
+def stamp(where: str) -> tuple | None:
+    """What a folder's files look like from outside, or None if there is no such folder.
+
+    Name, size and time of modification of each: what changes when a file is rewritten.
+
+    Parameters
+    ----------
+    where : str
+        As `locate` gives it.
+
+    Returns
+    -------
+    tuple or None
+        The folder's absolute path, then a triple (name, bytes, nanoseconds) a file.
+    """
+    folder = Path(where)
+    if not folder.is_dir():
+        return None
+    files = [(path, path.stat()) for path in _files(folder)]
+    of_files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
+    return (str(folder.resolve()), *of_files)
+
+
+def content(where: str) -> str | None:
     """A checksum of what a folder of a model or of data holds, or None if there is no such folder.
 
-    Names, sizes and bytes count, of files above 64 MB only three samples of bytes. Read once a process.
+    Names, sizes and bytes count, of files above 64 MB only three samples of bytes. Read again only
+    when a file has changed.
 
     Parameters
     ----------
@@ -282,11 +313,15 @@ def content(where):
     -------
     str or None
     """
-    folder = Path(where)
-    if not folder.is_dir():
+    return _content(where, stamp(where))
+
+
+@cache
+def _content(where, stamp):
+    if stamp is None:
         return None
-    checksum = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+    folder, checksum = Path(where), hashlib.sha256()
+    for path in _files(folder):
         size = path.stat().st_size
         checksum.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
         with open(path, "rb") as file:
@@ -297,3 +332,7 @@ def content(where):
                     file.seek(start)
                     checksum.update(file.read(1 << 20))
     return checksum.hexdigest()[:12]
+
+
+def _files(folder):
+    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))

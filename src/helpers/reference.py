@@ -10,29 +10,41 @@ from .profiles import ASSETS
 NAMES = {"tiny": "pocket BERT", "bert-tiny": "BERT-tiny", "minilm": "MiniLM-L6"}
 
 
-def rows(name):
+def rows(name: str) -> pd.DataFrame:
     """Results that ship with the course, as tidy rows.
+
+    Their ``attrs["fine_tuning"]`` are the values of `helpers.profiles.FineTuning` that they were
+    made with.
 
     Parameters
     ----------
     name : str
-        One of `NAMES`: "tiny" is the pocket BERT, "bert-tiny" and "minilm" are real models on real GLUE, with reduced
-        settings (see `note`).
+        One of `NAMES`: "tiny" is the pocket BERT, "bert-tiny" and "minilm" are real models on real
+        GLUE, with reduced settings (see `note`).
     """
-    return pd.read_csv(_file(name, "csv"))
+    table = pd.read_csv(_file(name, "csv"))
+    made = json.loads(_file(name, "json").read_text()).get("profile", {})
+    # records made before profiles had parts are flat
+    flat = not isinstance(made.get("fine_tuning"), dict)
+    if made:
+        table.attrs["fine_tuning"] = made if flat else made["fine_tuning"]
+    return table
 
 
-def sources():
+def sources() -> dict[str, pd.DataFrame]:
     """All of `NAMES`: name in figures → tidy rows, as `helpers.plots.curves` takes them."""
     return {label: rows(name) for name, label in NAMES.items()}
 
 
-def note(name, commands=True):
+def note(name: str, commands: bool = True) -> str:
     """A few sentences on how the results of `rows` were made, with the commands if wanted."""
     made = json.loads(_file(name, "json").read_text())
+    seeds = ", ".join(map(str, made["seeds"]))
     text = (
-        f"Reference results '{name}': {made['runs']} runs with seeds {', '.join(map(str, made['seeds']))}, at most {made['train_rows']:,} training and "
-        f"{made['dev_rows']:,} validation examples a task, {made['mlm_steps']:,} MLM steps; {made['date']}, {made['machine']}, {made['wall_minutes']} minutes of one core."
+        f"Reference results '{name}': {made['runs']} runs with seeds {seeds}, "
+        f"at most {made['train_rows']:,} training and {made['dev_rows']:,} validation examples "
+        f"a task, {made['mlm_steps']:,} MLM steps; {made['date']}, {made['machine']}, "
+        f"{made['wall_minutes']} minutes of one core."
     )
     return "\n".join(
         [
@@ -54,7 +66,7 @@ def _file(name, suffix):
 COSTS = ASSETS / "cost"
 
 
-def costs(name):
+def costs(name: str) -> pd.DataFrame:
     """The costs measured by ``benchmarks/sparsity.py`` that ship with the course.
 
     Parameters
@@ -64,17 +76,17 @@ def costs(name):
     Returns
     -------
     pandas.DataFrame
-        ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from `helpers.cost.speed.engine_times`.
+        ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from
+        `helpers.cost.speed.engine_times`.
     """
     path = COSTS / f"{name}.csv"
     if not path.is_file():
-        raise ValueError(
-            f"no shipped costs {name!r}; there are {', '.join(sorted(p.stem for p in COSTS.glob('*.csv')))}"
-        )
+        known = ", ".join(sorted(p.stem for p in COSTS.glob("*.csv")))
+        raise ValueError(f"no shipped costs {name!r}; there are {known}")
     return pd.read_csv(path)
 
 
-def costs_note():
+def costs_note() -> str:
     """Where the shipped costs were measured, and how."""
     note, rounds = json.loads((COSTS / "machine.json").read_text()), costs("milliseconds").repeats
     versions = ", ".join(
@@ -82,7 +94,9 @@ def costs_note():
         for package, version in note["versions"].items()
         if package in ("torch", "openvino", "torchao", "zstandard")
     )
+    commands = "\n".join(f"  {command}" for command in note["commands"])
     return (
-        f"Shipped figures: {note['processor']}, threads: {note['threads']}, {note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
-        f"{versions}; {note['date']}.\n" + "\n".join(f"  {command}" for command in note["commands"])
+        f"Shipped figures: {note['processor']}, threads: {note['threads']}, "
+        f"{note['tokens']} tokens a sentence, medians of {rounds.min()} to {rounds.max()} rounds; "
+        f"{versions}; {note['date']}.\n{commands}"
     )

@@ -1,19 +1,20 @@
 """Whole heads and neurons: masks that prune them, and the physically smaller model.
 
-A mask leaves a matrix its size, a dense library multiplies by its zeros. What is pruned here are blocks
-that can be cut out: an attention head (its rows of query, key and value, its columns of the attention output)
-or a neuron of the feed-forward layer (its row in, its column out).
+A mask leaves a matrix its size, a dense library multiplies by its zeros. What is pruned here are
+blocks that can be cut out: an attention head (its rows of query, key and value, its columns of the
+attention output) or a neuron of the feed-forward layer (its row in, its column out).
 """
 
 import copy
+from collections.abc import Mapping
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .pruning import check_sparsity, encoder_of, magnitude_mask, prunable_parameters
 
 
-def layer_matrices(model):
+def layer_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
     """The prunable matrices inside the layers: what heads and neurons consist of.
 
     Returns
@@ -28,18 +29,21 @@ def layer_matrices(model):
     }
 
 
-def structured_masks(model, sparsity):
+def structured_masks(model: nn.Module, sparsity: float) -> dict[str, Tensor]:
     """Masks that prune whole heads and neurons, those of the smallest magnitude.
 
-    In each layer a head's importance is the sum of |w| over its four blocks, as in the authors' code, and a
-    neuron's is the sum over its row and its column. The share pruned is the same for heads and for neurons.
+    In each layer a head's importance is the sum of |w| over its four blocks, as in the authors'
+    code, and a neuron's is the sum over its row and its column. The share pruned is the same for
+    heads and for neurons.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
-        BERT-like: its layers have ``attention.self``, ``attention.output``, ``intermediate`` and ``output``.
+        BERT-like: its layers have ``attention.self``, ``attention.output``, ``intermediate`` and
+        ``output``.
     sparsity : float
-        Share of each layer's heads and neurons, in [0, 1); rounded to whole ones, at least one of each stays.
+        Share of each layer's heads and neurons, in [0, 1); rounded to whole ones, at least one of
+        each stays.
 
     Returns
     -------
@@ -55,8 +59,9 @@ def structured_masks(model, sparsity):
     weights = layer_matrices(model)
     if not any(name.endswith("attention.self.query.weight") for name in weights):
         raise ValueError(
-            f"the layers of {type(model).__name__} are not built like BERT's: they have no attention.self.query. "
-            "Heads and neurons can be cut out of BERT, RoBERTa, ELECTRA and the like."
+            f"the layers of {type(model).__name__} are not built like BERT's: they have no "
+            "attention.self.query. Heads and neurons can be cut out of BERT, RoBERTa, ELECTRA and "
+            "the like."
         )
     size = encoder_of(model).config.hidden_size // encoder_of(model).config.num_attention_heads
     masks = {}
@@ -80,19 +85,22 @@ def structured_masks(model, sparsity):
     return masks
 
 
-def single_masks(model, sparsity):
-    """Magnitude masks for the same matrices as `structured_masks`, weight by weight: the same budget, no structure."""
+def single_masks(model: nn.Module, sparsity: float) -> dict[str, Tensor]:
+    """Magnitude masks for the matrices of `structured_masks`, weight by weight.
+
+    The budget is the same, the structure is missing. `sparsity` is in [0, 1).
+    """
     return {
         name: magnitude_mask(weight, sparsity) for name, weight in layer_matrices(model).items()
     }
 
 
-def shrink(model, masks):
-    """A physically smaller copy of a model: heads and neurons that `masks` prune wholly are cut out.
+def shrink(model: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:
+    """A physically smaller copy of a model, without the heads and neurons that `masks` prune.
 
-    It computes what the masked model computes, up to the rounding of sums in another order. Its sizes are
-    no longer those of its configuration, so it lives in memory, or as a whole pickled module, but not as a
-    checkpoint for `from_pretrained`.
+    It computes what the masked model computes, up to the rounding of sums in another order. Its
+    sizes are no longer those of its configuration, so it lives in memory, or as a whole pickled
+    module, but not as a checkpoint for `from_pretrained`.
 
     Parameters
     ----------

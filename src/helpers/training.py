@@ -4,17 +4,24 @@ Nothing here knows which experiment it is part of.
 """
 
 import contextlib
+import dataclasses
+import difflib
+import inspect
 import json
+import math
 import os
 import warnings
 import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from accelerate.utils import extract_model_from_parallel
-from datasets import IterableDataset
+from datasets import Dataset, IterableDataset
+from safetensors import safe_open
 from safetensors.torch import load_file, load_model, save_file
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import (
     AutoConfig,
@@ -23,6 +30,8 @@ from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorForLanguageModeling,
     DataCollatorWithPadding,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
     Trainer,
     TrainerCallback,
     TrainingArguments,
@@ -31,7 +40,7 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback, TrainerState
 from transformers.utils import logging as transformers_logging
 
-from .machine import launched_processes
+from .machine import launched_processes, use_threads
 from .pruning import (
     check_family,
     check_masks,
@@ -43,15 +52,22 @@ from .pruning import (
 )
 
 STATE_FILE = "pruning_state.safetensors"
+# transformers keeps a checkpoint's own type, but in half precision small updates are lost
+IN_32_BITS = {"dtype": torch.float32}
 
 
 class MagnitudePruning(TrainerCallback):
     """Prune by magnitude while a `Trainer` trains.
 
-    The forward pass sees mask × weight, pruned entries get no gradient, and the value under the mask
-    survives, so that a weight may return when the masks are recomputed: what `tf.contrib.model_pruning`
-    did in the authors' code. What the Trainer saves is an ordinary checkpoint with exact zeros; the values
-    under the masks are kept beside it in ``pruning_state.safetensors``, so that training can be resumed.
+    The forward pass sees mask × weight, pruned entries get no gradient, and the value under the
+    mask survives, so that a weight may return when the masks are recomputed: what
+    `tf.contrib.model_pruning` did in the authors' code. What the Trainer saves is an ordinary
+    checkpoint with exact zeros; the values under the masks are kept beside it in
+    ``pruning_state.safetensors``, so that training can be resumed.
+
+    A frozen matrix (``requires_grad_(False)``) is pruned like the others; it just does not learn.
+    At the end of training the model is compared with what was asked for: a sparsity that was not
+    reached is an error. With ``load_best_model_at_end`` the masks become those of the best model.
 
     Parameters
     ----------
@@ -59,7 +75,8 @@ class MagnitudePruning(TrainerCallback):
         Final sparsity in [0, 1). Leave out when `masks` is given.
     begin, end : int
         Optimizer steps between which the sparsity rises from `initial` to `sparsity` (cubic, see
-        `helpers.pruning.cubic_sparsity`). The default, 0 and 0, prunes in one shot before the first step.
+        `helpers.pruning.cubic_sparsity`). The default, 0 and 0, prunes in one shot before the first
+        step.
     initial : float
         Sparsity at `begin`.
     frequency : int
@@ -74,13 +91,16 @@ class MagnitudePruning(TrainerCallback):
     masks : dict of str to torch.Tensor
         The masks in force, bool.
     dense : dict of str to torch.Tensor
-        The weights with the values under the masks. With fixed masks these could never return, so there it is empty.
+        The weights with the values under the masks. With fixed masks these could never return, so
+        there it is empty.
     history : list of (int, float)
         Step and sparsity at each recomputation of the masks.
 
     Examples
     --------
-    >>> trainer = Trainer(model, args, train_dataset=data, callbacks=[MagnitudePruning(0.6, end=1000)])  # doctest: +SKIP
+    >>> callback = MagnitudePruning(0.6, end=1000)  # for a Trainer's callbacks
+    >>> [round(callback.sparsity_at(step), 3) for step in (0, 500, 1000)]
+    [0.0, 0.525, 0.6]
 
     References
     ----------
@@ -89,14 +109,14 @@ class MagnitudePruning(TrainerCallback):
 
     def __init__(
         self,
-        sparsity=None,
+        sparsity: float | None = None,
         *,
-        begin=0,
-        end=0,
-        initial=0.0,
-        frequency=10,
-        scope="matrix",
-        masks=None,
+        begin: int = 0,
+        end: int = 0,
+        initial: float = 0.0,
+        frequency: int = 10,
+        scope: str = "matrix",
+        masks: Mapping[str, Tensor] | None = None,
     ):
         if (sparsity is None) == (masks is None):
             raise ValueError(
@@ -112,22 +132,21 @@ class MagnitudePruning(TrainerCallback):
         self._handles, self._factors, self._masked = [], {}, {}
         if not self.fixed:
             self.sparsity = check_sparsity(sparsity)
-            self.sparsity_at(
-                0
-            )  # a bad ramp or a bad scope is an error now, not in the middle of training
+            # a bad ramp or a bad scope is an error now, not in the middle of training
+            self.sparsity_at(0)
             check_scope(scope)
 
-    def sparsity_at(self, step):
+    def sparsity_at(self, step: int) -> float:
         """The scheduled sparsity at a step."""
         return cubic_sparsity(
             step, begin=self.begin, end=self.end, initial=self.initial, final=self.sparsity
         )
 
-    def importance(self):
+    def importance(self) -> dict[str, Tensor]:
         """What the masks are computed from: the entries smallest in magnitude are pruned."""
         return self.dense
 
-    def masked_gradient(self, name, gradient):
+    def masked_gradient(self, name: str, gradient: Tensor) -> Tensor:
         """The gradient that a weight gets, from the gradient of mask × weight."""
         return gradient * self._factors[name]
 
@@ -140,8 +159,9 @@ class MagnitudePruning(TrainerCallback):
             self._set(self.masks)
         elif self.end >= state.max_steps:
             raise ValueError(
-                f"the sparsity ramp ends at step {self.end}, but training stops after {state.max_steps} steps, before "
-                "the masks are final; shorten the ramp or train longer"
+                f"the sparsity ramp ends at step {self.end}, but training stops after "
+                f"{state.max_steps} steps, before the masks are final; shorten the ramp or train "
+                "longer"
             )
         elif state.global_step:
             self._load(Path(args.output_dir) / f"checkpoint-{state.global_step}" / STATE_FILE)
@@ -154,11 +174,9 @@ class MagnitudePruning(TrainerCallback):
                 }
             )
         for name, weight in self.weights.items():
-            self._handles.append(
-                weight.register_hook(
-                    lambda gradient, name=name: self.masked_gradient(name, gradient)
-                )
-            )
+            if weight.requires_grad:
+                hook = lambda gradient, name=name: self.masked_gradient(name, gradient)
+                self._handles.append(weight.register_hook(hook))
 
     def on_step_begin(self, args, state, control, **kwargs):
         step = state.global_step
@@ -170,7 +188,8 @@ class MagnitudePruning(TrainerCallback):
             self.history.append((step, sparsity))
 
     def on_pre_optimizer_step(self, args, state, control, **kwargs):
-        # The optimizer works on the values under the masks, too: weight decay and momentum still move them.
+        # The optimizer works on the values under the masks, too: weight decay and momentum still
+        # move them.
         for name, dense in self.dense.items():
             self._masked[name], self.weights[name].data = self.weights[name].data, dense
 
@@ -183,14 +202,48 @@ class MagnitudePruning(TrainerCallback):
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if self.dense and state.is_world_process_zero and folder.is_dir():
             part = folder / f"{STATE_FILE}.part"
-            save_file(self._state(), part)
+            save_file(self._state(), part, {"values": json.dumps(self._values())})
             os.replace(part, folder / STATE_FILE)
 
     def on_train_end(self, args, state, control, **kwargs):
         self.release()
+        best = state.best_model_checkpoint
+        if args.load_best_model_at_end and best and not self.fixed:
+            self._load(Path(best) / STATE_FILE)
+        self.check_reached()
 
-    def release(self):
-        """Take the hooks off the model's weights; needed only after a training that was interrupted."""
+    def check_reached(self) -> None:
+        """Raise a RuntimeError that says how the model differs from what was asked for."""
+        weights = {name: weight.detach() for name, weight in self.weights.items()}
+        diverged = [name for name, weight in weights.items() if not weight.isfinite().all()]
+        if diverged:
+            raise RuntimeError(
+                f"training diverged: {diverged[0]} holds NaN or infinite entries. Lower the "
+                "learning rate, or warm up for longer."
+            )
+        full = [name for name, weight in weights.items() if weight[~self.masks[name]].any()]
+        if full:
+            raise RuntimeError(
+                f"the masks are not in force at the end of training: {full[0]} has other values "
+                "than 0 where it is pruned. Something else changed the weights, such as another "
+                "callback; leave it out."
+            )
+        if self.fixed:
+            return
+        counts = [(int((~mask).sum()), mask.numel()) for mask in self.masks.values()]
+        if self.scope == "global":
+            counts = [tuple(map(sum, zip(*counts)))]
+        if any(zeros != round(entries * self.sparsity) for zeros, entries in counts):
+            reached = sum(zeros for zeros, _ in counts) / sum(entries for _, entries in counts)
+            raise RuntimeError(
+                f"a sparsity of {self.sparsity:g} was asked for, but the model that came out has "
+                f"{reached:.4f}: training ended, or its best model was saved, before the ramp "
+                f"ended at step {self.end}. Train longer, shorten the ramp, or let early stopping "
+                "and the choice of the best model begin after it."
+            )
+
+    def release(self) -> None:
+        """Take the hooks off the model's weights; needed only after an interrupted training."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
@@ -213,11 +266,17 @@ class MagnitudePruning(TrainerCallback):
             f"mask.{name}": mask for name, mask in self.masks.items()
         }
 
+    def _values(self):
+        """What a training that is resumed must have been started with."""
+        names = ("sparsity", "begin", "end", "initial", "frequency", "scope")
+        return {name: getattr(self, name) for name in names}
+
     def _load(self, path):
         if not path.is_file():
             raise FileNotFoundError(
-                f"cannot resume pruning: {path} is missing. Resume from a checkpoint in the Trainer's output_dir that was "
-                "saved while this callback was active, or start afresh."
+                f"cannot resume pruning: {path} is missing. Resume from a checkpoint in the "
+                "Trainer's output_dir that was saved while this callback was active, or start "
+                "afresh."
             )
         saved = load_file(path)
         self.dense = {
@@ -226,7 +285,8 @@ class MagnitudePruning(TrainerCallback):
         self._set({name: saved[f"mask.{name}"] for name in self.weights})
 
 
-# The module in which each family's MLM head begins; from there on every position is computed by itself
+# The module in which each family's MLM head begins; from there on every position is computed by
+# itself
 MLM_HEADS = {
     "bert": "cls",
     "distilbert": "vocab_transform",
@@ -237,14 +297,14 @@ MLM_HEADS = {
 }
 
 
-def masked_logits(model, inputs, masked):
-    """Logits over the vocabulary at the masked positions, without computing the large output layer at the others.
+def masked_logits(model: nn.Module, inputs: Mapping[str, Tensor], masked: Tensor) -> Tensor:
+    """Logits over the vocabulary at the masked positions; the large output layer skips the others.
 
     Parameters
     ----------
     model : torch.nn.Module
-        A masked language model, also one that is wrapped for several processes. Where its MLM head is not known, the
-        output layer is computed everywhere.
+        A masked language model, also one that is wrapped for several processes. Where its MLM head
+        is not known, the output layer is computed everywhere.
     inputs : dict of str to torch.Tensor
         Without labels.
     masked : torch.Tensor
@@ -259,8 +319,8 @@ def masked_logits(model, inputs, masked):
     head = getattr(bare, MLM_HEADS.get(bare.config.model_type, ""), None)
     if head is None:
         return model(**inputs).logits[masked]
-    # by a hook and not by calling the model's parts: what wraps the model (autocast, gradients of several
-    # processes) does its work in the model's own forward pass
+    # by a hook and not by calling the model's parts: what wraps the model (autocast, gradients of
+    # several processes) does its work in the model's own forward pass
     hook = head.register_forward_pre_hook(lambda module, hidden: (hidden[0][masked],))
     try:
         return model(**inputs).logits
@@ -269,7 +329,9 @@ def masked_logits(model, inputs, masked):
 
 
 class MLMTrainer(Trainer):
-    """A Trainer that computes the MLM output layer at the masked positions only: the same loss, less work.
+    """A Trainer that computes the MLM output layer at the masked positions only.
+
+    The loss is the same, in 32 bits, with label smoothing where the arguments ask for it.
 
     Parameters
     ----------
@@ -277,7 +339,7 @@ class MLMTrainer(Trainer):
         How much each token of the vocabulary counts in the loss; default 1 each.
     """
 
-    def __init__(self, *args, weights=None, **options):
+    def __init__(self, *args, weights: Tensor | None = None, **options):
         super().__init__(*args, **options)
         self.weights = weights
 
@@ -287,8 +349,11 @@ class MLMTrainer(Trainer):
         labels = inputs.pop("labels")
         masked = labels != -100
         weights = None if self.weights is None else self.weights.to(labels.device)
-        logits = masked_logits(model, inputs, masked)
-        loss = cross_entropy(logits, labels[masked], weight=weights, reduction="sum")
+        logits = masked_logits(model, inputs, masked).float()
+        smoothing = self.args.label_smoothing_factor
+        loss = cross_entropy(
+            logits, labels[masked], weight=weights, reduction="sum", label_smoothing=smoothing
+        )
         if num_items_in_batch is None:
             return loss / masked.sum()
         # the items of all processes together, but their gradients are averaged afterwards
@@ -298,8 +363,8 @@ class MLMTrainer(Trainer):
 class RepeatableMasking(DataCollatorForLanguageModeling):
     """Masks words for MLM by a generator that depends on the seed and on the batch's words alone.
 
-    The Trainer fetches batches ahead of its steps, so that masks drawn from torch's global generator would be
-    others after a resume than without the interruption.
+    The Trainer fetches batches ahead of its steps, so that masks drawn from torch's global
+    generator would be others after a resume than without the interruption.
 
     Parameters
     ----------
@@ -311,11 +376,16 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
         The share for single tokens, by their id.
     """
 
-    def __init__(self, tokenizer, mlm_probability, seed, probabilities=None):
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        mlm_probability: float,
+        seed: int,
+        probabilities: Mapping[int, float] | None = None,
+    ):
         highest = max([mlm_probability, *(probabilities or {}).values()])
-        super().__init__(
-            tokenizer, mlm_probability=highest
-        )  # given the seed too, it would make generators of its own
+        # given the seed too, it would make generators of its own
+        super().__init__(tokenizer, mlm_probability=highest)
         self.masking_seed, self.by_chance = seed, bool(probabilities)
         # of the tokens that could be masked, so many are spared
         self.spared = torch.full((len(tokenizer),), 1 - mlm_probability / highest)
@@ -340,12 +410,12 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
         return super().torch_mask_tokens(inputs, spared, offset_mapping)
 
 
-def load_mlm(name_or_path, config=None):
-    """A masked language model that keeps the pooler of its checkpoint, where fine-tuning starts from one.
+def load_mlm(name_or_path: str | Path | None, config=None) -> PreTrainedModel:
+    """A masked language model with the pooler of its checkpoint, where fine-tuning starts from one.
 
-    `AutoModelForMaskedLM` drops the pooler, which MLM does not train but fine-tuning starts from; the paper
-    prunes it like the rest (Table 3). DistilBERT, RoBERTa and ELECTRA are fine-tuned without it. With a `config` instead
-    of a checkpoint, all weights are new.
+    `AutoModelForMaskedLM` drops the pooler, which MLM does not train but fine-tuning starts from;
+    the paper prunes it like the rest (Table 3). DistilBERT, RoBERTa and ELECTRA are fine-tuned
+    without it. With a `config` instead of a checkpoint, all weights are new.
 
     Parameters
     ----------
@@ -356,6 +426,7 @@ def load_mlm(name_or_path, config=None):
     Returns
     -------
     transformers.PreTrainedModel
+        Its weights have 32 bits, whatever the checkpoint's have.
 
     Raises
     ------
@@ -365,19 +436,21 @@ def load_mlm(name_or_path, config=None):
     Warns
     -----
     UserWarning
-        If the checkpoint has no MLM head, so that a new one has to be trained first. ELECTRA's discriminators have none.
+        If the checkpoint has no MLM head, so that a new one has to be trained first. ELECTRA's
+        discriminators have none.
     """
     fresh = config is not None
     config = config if fresh else AutoConfig.from_pretrained(name_or_path)
     check_family(config, None if fresh else str(name_or_path))
     with quiet():
         if fresh:
-            model, encoder = AutoModelForMaskedLM.from_config(config), AutoModel.from_config(config)
+            model = AutoModelForMaskedLM.from_config(config, **IN_32_BITS)
+            encoder = AutoModel.from_config(config, **IN_32_BITS)
         else:
             model, loading = AutoModelForMaskedLM.from_pretrained(
-                name_or_path, output_loading_info=True
+                name_or_path, output_loading_info=True, **IN_32_BITS
             )
-            encoder = AutoModel.from_pretrained(name_or_path)
+            encoder = AutoModel.from_pretrained(name_or_path, **IN_32_BITS)
     with torch.device("meta"):
         classifier = AutoModelForSequenceClassification.from_config(config)
     if getattr(classifier.base_model, "pooler", None) is None and hasattr(encoder, "pooler"):
@@ -388,21 +461,21 @@ def load_mlm(name_or_path, config=None):
         not key.startswith(model.base_model_prefix) for key in loading["missing_keys"]
     ):
         other = (
-            " It is an ELECTRA discriminator, which learnt to spot replaced words; the generator, such as "
-            "google/electra-small-generator, has an MLM head."
+            " It is an ELECTRA discriminator, which learnt to spot replaced words; the generator, "
+            "such as google/electra-small-generator, has an MLM head."
             if config.model_type == "electra"
             else ""
         )
         warnings.warn(
-            f"{name_or_path} has no MLM head, so it got a new, untrained one. Train it before you prune: "
-            f"set the profile's burn_in_steps.{other}",
+            f"{name_or_path} has no MLM head, so it got a new, untrained one. Train it before you "
+            f"prune: set the profile's burn_in_steps.{other}",
             stacklevel=2,
         )
     return model
 
 
-def label_options(labels):
-    """Fields of a model's configuration for a task with these labels; one label means regression."""
+def label_options(labels: Sequence[str]) -> dict:
+    """Fields of a model's configuration for these labels; one label means regression."""
     return {
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),
@@ -411,20 +484,21 @@ def label_options(labels):
     }
 
 
-def load_classifier(name_or_path, labels):
-    """A sequence classifier on a checkpoint's encoder, with a new classification layer for `labels`.
+def load_classifier(name_or_path: str | Path, labels: Sequence[str]) -> PreTrainedModel:
+    """A sequence classifier on a checkpoint's encoder, with a new classification layer.
 
-    With one label it is a regression model, whose loss is the squared error.
+    With one label it is a regression model, whose loss is the squared error. Its weights have 32
+    bits, whatever the checkpoint's have.
     """
     with quiet():
         return AutoModelForSequenceClassification.from_pretrained(
-            name_or_path, ignore_mismatched_sizes=True, **label_options(labels)
+            name_or_path, ignore_mismatched_sizes=True, **label_options(labels), **IN_32_BITS
         )
 
 
 @contextlib.contextmanager
-def quiet():
-    """Silence transformers' loading bars and reports of new or unused weights: both are expected here."""
+def quiet() -> Iterator[None]:
+    """Silence transformers' loading bars and reports of new or unused weights, expected here."""
     verbosity, bars = (
         transformers_logging.get_verbosity(),
         transformers_logging.is_progress_bar_enabled(),
@@ -465,12 +539,14 @@ def _arguments(output_dir, seed, progress, checkpoint_every, **more):
 def _shared_arguments(batch_size, rows, *common, **options):
     """Arguments for batches of `batch_size` in all, however many processes or GPUs there are.
 
-    The first process collates each batch, so that its words are masked as in a training by one process.
+    The first process collates each batch, so that its words are masked as in a training by one
+    process.
     """
     processes = launched_processes()
     if batch_size % processes:
         raise ValueError(
-            f"batches of {batch_size} cannot be divided among {processes} processes; start a number of them that divides {batch_size}"
+            f"batches of {batch_size} cannot be divided among {processes} processes; start a "
+            f"number of them that divides {batch_size}"
         )
     if processes > 1:
         options |= dict(
@@ -478,27 +554,85 @@ def _shared_arguments(batch_size, rows, *common, **options):
             dataloader_drop_last=rows % batch_size % processes > 0,
         )
     arguments = _arguments(*common, per_device_train_batch_size=batch_size, **options)
-    arguments._n_gpu = min(
-        arguments.n_gpu, 1
-    )  # else a process that sees several GPUs makes batches that many times larger
+    # else a process that sees several GPUs makes batches that many times larger
+    arguments._n_gpu = min(arguments.n_gpu, 1)
     return arguments
 
 
+def check_options(options: Mapping, function=None) -> None:
+    """Raise an error if training options are no fields of `TrainingArguments`, or taken already.
+
+    Parameters
+    ----------
+    options : dict
+        More fields of `transformers.TrainingArguments`, such as a profile part's ``options``.
+    function : callable, optional
+        `train_mlm` or `fine_tune`, whose own arguments these must not be; default: neither's.
+
+    Raises
+    ------
+    ValueError
+        If a field is set by the course, from a value of the profile.
+    TypeError
+        If there is no such field.
+
+    Examples
+    --------
+    >>> check_options({"adam_epsilom": 1e-6})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    TypeError: 'adam_epsilom' is no field of ...TrainingArguments; did you mean adam_epsilon?
+    """
+    fields = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
+    functions = [function] if function else [train_mlm, fine_tune]
+    named = {name for f in functions for name in inspect.signature(f).parameters} - {"options"}
+    for name in options:
+        if name in named or name in TAKEN:
+            raise ValueError(
+                f"{name!r} cannot be set by options: the course sets it itself, from the "
+                "profile's other values. Change those instead."
+            )
+        if name not in fields:
+            close = difflib.get_close_matches(name, fields)
+            hint = f"did you mean {' or '.join(close)}?" if close else "see its documentation."
+            raise TypeError(f"{name!r} is no field of transformers.TrainingArguments; {hint}")
+
+
+# Fields of TrainingArguments that follow from the arguments of `train_mlm` and `fine_tune`
+TAKEN = (
+    "max_steps",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+)
+
+
 def _train(trainer, output_dir):
+    low = {p.dtype for p in trainer.model.parameters() if p.is_floating_point()} - {
+        torch.float32,
+        torch.float64,
+    }
+    if low:
+        raise ValueError(
+            f"the model's weights are {low.pop()}, in which small updates are lost. Convert it "
+            "with model.float(); to compute in half precision, set bf16=True in the options."
+        )
+    use_threads(trainer.model)
     trainer.remove_callback(PrinterCallback)
     pruning = [c for c in trainer.callback_handler.callbacks if isinstance(c, MagnitudePruning)]
     needed = [
         "model.safetensors",
         "optimizer.pt",
         "scheduler.pt",
+        "training_args.bin",
         *([STATE_FILE] if any(not c.fixed for c in pruning) else []),
     ]
     last = _last_checkpoint(output_dir, needed)
+    if last:
+        _check_resumed(trainer, pruning, Path(last))
     if last and _restored(trainer, pruning, Path(last)):
         return trainer
-    if (
-        trainer.args.process_index
-    ):  # else all processes that train together would drop out the same units
+    # else all processes that train together would drop out the same units
+    if trainer.args.process_index:
         torch.manual_seed(trainer.args.seed + trainer.args.process_index)
     try:
         with warnings_off(), quiet():
@@ -509,22 +643,61 @@ def _train(trainer, output_dir):
     return trainer
 
 
+# the fields of TrainingArguments that a training cannot change on the way
+LASTING = (
+    "learning_rate",
+    "lr_scheduler_type",
+    "max_grad_norm",
+    "max_steps",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "seed",
+    "warmup_steps",
+    "weight_decay",
+)
+
+
+def _check_resumed(trainer, pruning, folder):
+    """Refuse to go on with other values than those of the training that was interrupted."""
+    saved = torch.load(folder / "training_args.bin", weights_only=False)
+    then = {name: getattr(saved, name) for name in LASTING}
+    now = {name: getattr(trainer.args, name) for name in LASTING}
+    for callback in pruning:
+        if not callback.fixed:
+            with safe_open(folder / STATE_FILE, "pt") as file:
+                then |= json.loads((file.metadata() or {}).get("values", "{}"))
+            now |= callback._values()
+    for name in then:
+        if then[name] != now[name]:
+            raise ValueError(
+                f"cannot resume from {folder}: it was made with {name} = {then[name]!r}, now it is "
+                f"{now[name]!r}. Go on with the old value, or take another output_dir"
+            )
+
+
 def _restored(trainer, pruning, folder):
-    """Whether a checkpoint is of a training's end, whose model is then loaded: resumed there, the Trainer would take one more step."""
+    """Whether a checkpoint is of a training's end, whose model is then loaded.
+
+    Resumed there, the Trainer would take one more step.
+    """
     state = TrainerState.load_from_json(folder / "trainer_state.json")
     if state.global_step < state.max_steps:
         return False
     trainer.state = state
     load_model(trainer.model, folder / "model.safetensors", strict=False)
     for callback in pruning:
-        if not callback.fixed:
-            callback.weights = prunable_parameters(trainer.model)
+        callback.weights = prunable_parameters(trainer.model)
+        if callback.fixed:
+            callback.weights = {name: callback.weights[name] for name in callback.masks}
+        else:
             callback._load(folder / STATE_FILE)
+        callback.check_reached()
     return True
 
 
 def _last_checkpoint(output_dir, needed):
-    """The last checkpoint in a folder that was saved to its end and not begun to be deleted, or None."""
+    """The last checkpoint that was saved to its end and not begun to be deleted, or None."""
     for folder in sorted(
         Path(output_dir).glob("checkpoint-*"),
         key=lambda f: int(f.name.rpartition("-")[2]),
@@ -544,7 +717,7 @@ def _last_checkpoint(output_dir, needed):
 
 
 @contextlib.contextmanager
-def warnings_off():
+def warnings_off() -> Iterator[None]:
     """No advice from the libraries about GPUs that this machine does not have."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*pin_memory.*")
@@ -552,38 +725,42 @@ def warnings_off():
 
 
 def train_mlm(
-    model,
-    tokenizer,
-    text,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    text: Dataset | IterableDataset,
     *,
-    steps,
-    batch_size,
-    learning_rate,
-    output_dir,
-    seed=0,
-    warmup_steps=10,
-    mlm_probability=0.15,
-    probabilities=None,
-    weights=None,
-    pruning=None,
-    progress=False,
-    checkpoint_every=None,
-    callbacks=(),
+    steps: int,
+    batch_size: int,
+    learning_rate: float,
+    output_dir: str | Path,
+    seed: int = 0,
+    warmup_steps: int = 10,
+    mlm_probability: float = 0.15,
+    probabilities: Mapping[int, float] | None = None,
+    weights: Mapping[int, float] | None = None,
+    pruning: MagnitudePruning | None = None,
+    progress: bool = False,
+    checkpoint_every: int | None = None,
+    callbacks: Iterable[TrainerCallback] = (),
     **options,
-):
-    """Train a masked language model, with or without pruning; resumes from the last checkpoint in `output_dir`.
+) -> Trainer:
+    """Train a masked language model, with or without pruning.
+
+    Training resumes from the last checkpoint in `output_dir`.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
-        From `load_mlm`; trained in place.
+        From `load_mlm`; trained in place. Its weights must have 32 bits.
     tokenizer : transformers.PreTrainedTokenizer
     text : datasets.Dataset or datasets.IterableDataset
-        Tokenised (see `helpers.data.load_text`). A stream is shuffled by its files and in a buffer of 10,000 rows, and
-        read again in the same order if it ends before the training; to resume, the Trainer reads it up to where it was.
-        The Trainer drops its ``special_tokens_mask``, so any token but the special ones may be masked.
+        Tokenised (see `helpers.data.load_text`). A stream is shuffled by its files and in a buffer
+        of 10,000 rows, and read again in the same order if it ends before the training; to resume,
+        the Trainer reads it up to where it was. The Trainer drops its ``special_tokens_mask``, so
+        any token but the special ones may be masked.
     steps, batch_size, warmup_steps, seed : int
-        Several processes (``accelerate launch``) divide each batch among them.
+        Steps are the optimizer's. Several processes (``accelerate launch``) divide each batch among
+        them.
     learning_rate : float
         Falls linearly to 0 after the warm-up.
     mlm_probability : float
@@ -603,10 +780,17 @@ def train_mlm(
     Returns
     -------
     transformers.Trainer
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an option is misspelt or set already, or the weights are in half precision.
+    RuntimeError
+        If the sparsity asked for was not reached.
     """
-    rows = (
-        0 if isinstance(text, IterableDataset) else len(text)
-    )  # a stream is repeated, so its last batch is whole
+    check_options(options, train_mlm)
+    # a stream is repeated, so its last batch is whole
+    rows = 0 if isinstance(text, IterableDataset) else len(text)
     arguments = _shared_arguments(
         batch_size,
         rows,
@@ -637,22 +821,47 @@ def train_mlm(
     return _train(trainer, output_dir)
 
 
+def steps_of(rows: int, epochs: float, batch_size: int, accumulation: int = 1) -> int:
+    """How many optimizer steps a fine-tuning takes.
+
+    Parameters
+    ----------
+    rows : int
+        Training examples.
+    epochs : float
+    batch_size : int
+    accumulation : int
+        Batches a step: the field ``gradient_accumulation_steps`` of `TrainingArguments`.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> steps_of(160, epochs=2, batch_size=8), steps_of(160, 2, 8, accumulation=4)
+    (40, 10)
+    """
+    batches = math.ceil(rows / batch_size)
+    return math.ceil(math.ceil(batches / accumulation) * epochs)
+
+
 def fine_tune(
-    model,
-    tokenizer,
-    data,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    data: Dataset,
     *,
-    epochs,
-    batch_size,
-    learning_rate,
-    output_dir,
-    seed=0,
-    pruning=None,
-    progress=False,
-    checkpoint_every=None,
-    callbacks=(),
+    epochs: float,
+    batch_size: int,
+    learning_rate: float,
+    output_dir: str | Path,
+    seed: int = 0,
+    pruning: MagnitudePruning | None = None,
+    progress: bool = False,
+    checkpoint_every: int | None = None,
+    callbacks: Iterable[TrainerCallback] = (),
     **options,
-):
+) -> Trainer:
     """Fine-tune a classifier on a task, with or without pruning.
 
     Parameters
@@ -663,13 +872,21 @@ def fine_tune(
         Tokenised training examples with ``labels``.
     epochs : float
     others
-        As in `train_mlm`; the warm-up takes the first tenth of the steps, as in the authors' code.
+        As in `train_mlm`; the warm-up takes the first tenth of the optimizer's steps, as in the
+        authors' code.
 
     Returns
     -------
     transformers.Trainer
+
+    Raises
+    ------
+    ValueError, TypeError, RuntimeError
+        As in `train_mlm`.
     """
-    steps = int(np.ceil(len(data) / batch_size) * epochs)
+    check_options(options, fine_tune)
+    accumulation = options.get("gradient_accumulation_steps", 1)
+    steps = steps_of(len(data), epochs, batch_size, accumulation)
     arguments = _shared_arguments(
         batch_size,
         len(data),
@@ -680,8 +897,7 @@ def fine_tune(
         num_train_epochs=epochs,
         learning_rate=learning_rate,
         per_device_eval_batch_size=128,
-        warmup_steps=steps // 10,
-        **options,
+        **{"warmup_steps": steps // 10} | options,
     )
     set_seed(seed)
     trainer = Trainer(
@@ -695,8 +911,18 @@ def fine_tune(
 
 
 @torch.no_grad()
-def predict(model, tokenizer, data, batch_size=128):
+def predict(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, data: Dataset, batch_size: int = 128
+) -> tuple[np.ndarray, np.ndarray]:
     """Logits and labels of tokenised examples.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+    tokenizer : transformers.PreTrainedTokenizer
+    data : datasets.Dataset
+        At least one example, tokenised, with ``labels``.
+    batch_size : int
 
     Returns
     -------
@@ -704,13 +930,23 @@ def predict(model, tokenizer, data, batch_size=128):
         Shape (examples, labels).
     labels : numpy.ndarray
         Shape (examples,).
+
+    Raises
+    ------
+    ValueError
+        If there are no examples.
     """
+    if not len(data):
+        raise ValueError(
+            "there are no examples to predict: the data have no rows. Pass at least one example; "
+            "a profile's dev_rows and train_rows say how many are used."
+        )
+    use_threads(model)
     model.eval()
     collate = DataCollatorWithPadding(tokenizer)
     keep = set(tokenizer.model_input_names) | {"labels"}
-    order = np.argsort(
-        [len(ids) for ids in data["input_ids"]], kind="stable"
-    )  # like lengths together: little padding
+    # like lengths together: little padding
+    order = np.argsort([len(ids) for ids in data["input_ids"]], kind="stable")
     logits, labels = [], []
     for start in range(0, len(data), batch_size):
         columns = data[order[start : start + batch_size]]
@@ -725,15 +961,39 @@ def predict(model, tokenizer, data, batch_size=128):
 
 
 @torch.no_grad()
-def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.15):
+def mlm_loss(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    text: Dataset,
+    batch_size: int = 128,
+    seed: int = 0,
+    mlm_probability: float = 0.15,
+) -> float:
     """Mean MLM loss per masked token, in nats, on text masked by a fixed seed.
 
     The same positions are masked for every model, so that losses can be compared.
 
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        A masked language model.
+    tokenizer : transformers.PreTrainedTokenizer
+    text : datasets.Dataset
+        Tokenised, see `helpers.data.load_text`.
+    batch_size, seed : int
+    mlm_probability : float
+        Share of the tokens that are masked.
+
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        If no token of the text is masked.
     """
+    use_threads(model)
     model.eval()
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mlm_probability)
     total, count = 0.0, 0
@@ -746,15 +1006,32 @@ def mlm_loss(model, tokenizer, text, batch_size=128, seed=0, mlm_probability=0.1
             ).to(model.device)
             labels = batch.pop("labels")
             masked = labels != -100
-            logits = masked_logits(model, batch, masked)
+            logits = masked_logits(model, batch, masked).float()
             total += float(cross_entropy(logits, labels[masked], reduction="sum"))
             count += int(masked.sum())
+    if not count:
+        raise ValueError(
+            f"no token is masked in the {len(text)} rows of this text with seed {seed} and "
+            f"mlm_probability={mlm_probability}, so there is no loss to measure. Take more text, "
+            "or a higher mlm_probability."
+        )
     return total / count
 
 
 @torch.no_grad()
-def top_words(model, tokenizer, sentence, count=5):
+def top_words(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sentence: str, count: int = 5
+) -> list[tuple[str, float]]:
     """The most probable words for the first [MASK] of a sentence.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        A masked language model.
+    tokenizer : transformers.PreTrainedTokenizer
+    sentence : str
+    count : int
+        How many words.
 
     Returns
     -------
@@ -775,7 +1052,8 @@ def top_words(model, tokenizer, sentence, count=5):
     where = (batch["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
     if not len(where):
         raise ValueError(
-            f"the sentence {sentence!r} holds no {tokenizer.mask_token}; write it where a word should be guessed"
+            f"the sentence {sentence!r} holds no {tokenizer.mask_token}; write it where a word "
+            "should be guessed"
         )
     probabilities = model.eval()(**batch).logits[0, where[0]].softmax(-1)
     best = probabilities.topk(count)

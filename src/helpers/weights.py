@@ -1,19 +1,28 @@
 """What happens to single weights: how far they move in rank, how masks differ, what heads lose."""
 
+from collections.abc import Iterator, Mapping
+
 import numpy as np
 import pandas as pd
 from scipy import stats
+from torch import Tensor, nn
 
 from .pruning import encoder_of, prunable_parameters
 
 
-def expected_difference(sparsity):
-    """Fraction of entries in which two independent masks of a sparsity differ: 2s(1-s)."""
+def expected_difference(sparsity: float) -> float:
+    """Fraction of entries in which two independent masks of a sparsity differ: 2s(1-s).
+
+    Examples
+    --------
+    >>> expected_difference(0.5)
+    0.5
+    """
     return 2 * sparsity * (1 - sparsity)
 
 
-def sort_order_movement(before, after):
-    """How far each weight moved in its matrix's order of magnitudes, as a fraction of the positions.
+def sort_order_movement(before: nn.Module, after: nn.Module) -> pd.DataFrame:
+    """How far each weight moved in its matrix's order of magnitudes, as a fraction of positions.
 
     A weight at position 59 of 100 before and 63 of 100 after moved 0.04 (Sec. 5, Table 2).
 
@@ -24,8 +33,8 @@ def sort_order_movement(before, after):
     Returns
     -------
     pandas.DataFrame
-        A row a matrix: ``matrix``, ``mean``, ``std`` over its weights, ``largest`` (the mean over the tenth that was
-        largest before, Fig. 6), ``entries``.
+        A row a matrix: ``matrix``, ``mean``, ``std`` over its weights, ``largest`` (the mean over
+        the tenth that was largest before, Fig. 6), ``entries``.
     """
     first, second = prunable_parameters(before), prunable_parameters(after)
     rows = []
@@ -46,8 +55,8 @@ def sort_order_movement(before, after):
     return table
 
 
-def average_movement(table, column="mean"):
-    """`sort_order_movement` over all weights but the word embeddings, which the authors' code leaves out as well.
+def average_movement(table: pd.DataFrame, column: str = "mean") -> float:
+    """`sort_order_movement` over all weights but the word embeddings, as in the authors' code.
 
     Parameters
     ----------
@@ -63,8 +72,12 @@ def average_movement(table, column="mean"):
     return float(np.average(counted[column], weights=counted.entries))
 
 
-def head_blocks(model, matrices):
-    """The parts of matrices that belong to each attention head: its rows of query, key and value, its columns of the attention output.
+def head_blocks(
+    model: nn.Module, matrices: Mapping[str, Tensor]
+) -> Iterator[tuple[int, int, str, Tensor]]:
+    """The parts of matrices that belong to each attention head.
+
+    These are its rows of query, key and value, and its columns of the attention output.
 
     Parameters
     ----------
@@ -88,7 +101,7 @@ def head_blocks(model, matrices):
             yield layer, head, name, block
 
 
-def head_sparsity(model, masks):
+def head_sparsity(model: nn.Module, masks: Mapping[str, Tensor]) -> pd.DataFrame:
     """The fraction of each attention head's weights that masks prune (Fig. 4, left).
 
     Over the head's rows of query, key and value and its columns of the attention output.

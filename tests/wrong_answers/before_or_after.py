@@ -19,12 +19,12 @@ def with_epochs(run, epochs, **changes):
     return dataclasses.replace(
         run,
         condition="prune_pretrain",
-        profile=run.profile.replace(**changes, fine_tuning={"epochs": epochs}),
+        profile=run.profile.replace(fine_tuning={"epochs": epochs} | changes),
     )
 
 
 def in_all(run):
-    return sum(run.profile.epochs_for("prune_downstream", run.sparsity))
+    return sum(run.profile.fine_tuning.epochs_for("prune_downstream", run.sparsity))
 
 
 WRONG = {
@@ -33,23 +33,25 @@ WRONG = {
         "percent": lambda a, b: 100 * sum(int((a[n] != b[n]).sum()) for n in a) / entries(a),
         "agree": lambda a, b: sum(int((a[n] == b[n]).sum()) for n in a) / entries(a),
         "one direction": lambda a, b: sum(int((a[n] & ~b[n]).sum()) for n in a) / entries(a),
-        "a small matrix must not": lambda a, b: np.mean(
+        "A small matrix must not": lambda a, b: np.mean(
             [float((a[n] != b[n]).float().mean()) for n in a]
         ),
         "pruned entries": lambda a, b: (
             sum(int((a[n] != b[n]).sum()) for n in a) / sum(int((~a[n]).sum()) for n in a)
         ),
+        "that are the same": lambda a, b: 0.3,
         "how many are kept": lambda a, b: (
             abs(sum(int(a[n].sum()) - int(b[n].sum()) for n in a)) / entries(a)
         ),
-        "it should be": lambda a, b: int((a["small"] != b["small"]).sum()) / entries(a),
+        "It should be": lambda a, b: int((a["small"] != b["small"]).sum()) / entries(a),
     },
     "rank_movement": {
         "of the matrix's shape": lambda a, b: (
             np.abs(places(abs(a)) - places(abs(b))).mean() / a.size
         ),
-        "up or down": lambda a, b: (places(abs(b)) - places(abs(a))) / a.size,
+        "not whether up or down": lambda a, b: (places(abs(b)) - places(abs(a))) / a.size,
         "Divide by the number": lambda a, b: np.abs(places(abs(b)) - places(abs(a))),
+        "less one, 9": lambda a, b: np.abs(places(abs(b)) - places(abs(a))) / (a.size - 1),
         "percent": lambda a, b: 100 * np.abs(places(abs(b)) - places(abs(a))) / a.size,
         "signed values": lambda a, b: np.abs(places(b) - places(a)) / a.size,
         "results of `argsort`": lambda a, b: (
@@ -84,14 +86,16 @@ WRONG = {
         ),
         "as before": lambda run: dataclasses.replace(run, condition="prune_pretrain"),
         "together": lambda run: (
-            with_epochs(run, run.profile.epochs_for("prune_downstream", run.sparsity)[1])
+            with_epochs(
+                run, run.profile.fine_tuning.epochs_for("prune_downstream", run.sparsity)[1]
+            )
             if run.profile.name == "paper"
             else with_epochs(run, in_all(run))
         ),
         "ask `epochs_for`": lambda run: with_epochs(
-            run, sum(run.profile.before_after_epochs[0][1])
+            run, sum(run.profile.fine_tuning.before_after_epochs[0][1])
         ),
-        "it should have 10": lambda run: with_epochs(run, 2 * run.profile.epochs),
+        "It should have 10": lambda run: with_epochs(run, 2 * run.profile.fine_tuning.epochs),
         "other values": lambda run: with_epochs(run, in_all(run), batch=64),
     },
 }

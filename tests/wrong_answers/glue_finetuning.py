@@ -31,6 +31,7 @@ WRONG = {
         "percent": lambda train, labels: (
             100 * np.mean(np.array(labels) == np.bincount(train).argmax())
         ),
+        "always answering 0": lambda train, labels: sum(x == train[2] for x in labels) / 10,
         "always answering 2": lambda train, labels: 0.9,
     },
     "t_interval": {
@@ -52,7 +53,8 @@ WRONG = {
         "Two shortcuts": around(lambda values, n: 1.96 * np.std(values) / np.sqrt(n)),
         "the mean is": lambda values: (np.median(values), min(values), max(values)),
         "comes before": lambda values: (np.mean(values), max(values), min(values)),
-        "it should be": lambda values: (np.mean(values), min(values), max(values)),
+        "three numbers": lambda values: np.mean(values),
+        "It should be": lambda values: (np.mean(values), min(values), max(values)),
     },
     "mean_over_tasks": {
         "one number": lambda accuracy: np.nanmean(accuracy),
@@ -62,6 +64,10 @@ WRONG = {
         "drop the task": lambda accuracy: accuracy.dropna(axis=1).mean(axis=1),
         "do not guess": lambda accuracy: accuracy.fillna(accuracy.mean()).mean(axis=1),
         "complete seeds": lambda accuracy: accuracy.dropna().mean(axis=1).reset_index(drop=True),
+        "with NaN in place of a mean": lambda accuracy: accuracy.mean(axis=1, skipna=False),
+        "which seed is which": lambda accuracy: accuracy.dropna().mean(axis=1).to_numpy(),
+        "a table": lambda accuracy: accuracy.dropna(),
+        "With two tasks": lambda accuracy: accuracy.dropna().sum(axis=1) / 3,
         "their means are": lambda accuracy: accuracy.dropna().median(axis=1),
     },
     "free_up_to": {
@@ -72,14 +78,20 @@ WRONG = {
         "first at which the rule fails": lambda table, margin: table.index[
             (table.low > 0) | (table.loss > margin)
         ].min(),
-        "exactly the margin": lambda table, margin: held(
-            (table.low <= 0) & (table.loss < margin)
+        "exactly the margin, and": lambda table, margin: held(
+            (table.low < 0) & (table.loss <= margin)
         ).max(),
         "stricter rule": lambda table, margin: max(held(table.high <= margin), default=0.0),
         "so it is certain": lambda table, margin: max(held(table.loss <= margin), default=0.0),
-        "nothing is free": lambda table, margin: held(
+        "Nothing is free": lambda table, margin: held(
             (table.low <= 0) & (table.loss <= margin)
         ).max(),
+        "at every sparsity": lambda table, margin: max(
+            held((table.low <= 0) & (table.loss <= margin))[: len(table) - 1], default=0.0
+        ),
+        "Right for a margin of 1": lambda table, margin: max(
+            held((table.low <= 0) & (table.loss <= 1)), default=0.0
+        ),
         "and a margin of 1": lambda table, margin: 20,
     },
 }

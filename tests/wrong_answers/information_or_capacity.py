@@ -43,8 +43,14 @@ WRONG = {
         ),
         "0.05 nats above it": lambda a, t, da, dt: judged(da - a, t, limit=0.5),
         "a better fit still": lambda a, t, da, dt: judged(da - a, abs(t - dt)),
-        "still at most 0.1": lambda a, t, da, dt: judged(da - a, t - dt, limit=0.09),
+        "0.1 nats above dense is still": lambda a, t, da, dt: judged(
+            da - a, t - dt, limit=0.1 - 1e-9
+        ),
         "better than dense": lambda a, t, da, dt: judged(abs(da - a), t - dt),
+        "0.11 nats above": lambda a, t, da, dt: judged(da - a, t - dt, limit=0.12),
+        "more than 1": lambda a, t, da, dt: (
+            judged(da - a, t - dt, point=2) if a != 79 else "information"
+        ),
         "one of": lambda a, t, da, dt: judged(da - a, t - dt).upper(),
     },
     "split_loss": {
@@ -85,7 +91,7 @@ WRONG = {
         "where the step ends": lambda table, extra: (
             partners(table, extra)[1].to_numpy() - partners(table, extra)[2]
         ),
-        "counting rows": lambda table, extra: (table - table.shift(-extra // 10)).dropna(),
+        "Counting rows": lambda table, extra: (table - table.shift(-extra // 10)).dropna(),
         "signs": lambda table, extra: (
             partners(table, extra)[2].to_numpy() - partners(table, extra)[1]
         ),

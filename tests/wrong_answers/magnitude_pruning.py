@@ -11,6 +11,12 @@ def by_rank(values, count, shape):
     return mask.view(shape)
 
 
+def zero_in_place(weight, sparsity):
+    flat = weight.flatten()
+    flat[flat.abs().argsort()[: round(len(flat) * sparsity)]] = 0
+    return (flat != 0).view(weight.shape)
+
+
 def half(scores, sparsity):
     return by_rank(scores, round(scores.numel() * sparsity), scores.shape)
 
@@ -46,8 +52,8 @@ def relative_to_the_largest(weights, sparsity):
 
 WRONG = {
     "magnitude_mask": {
-        "the weight's shape": lambda w, s: by_rank(w.abs(), 3, (6,)),
-        "return a bool tensor": lambda w, s: by_rank(
+        "its weight's shape": lambda w, s: by_rank(w.abs(), 3, (6,)),
+        "Return a bool tensor": lambda w, s: by_rank(
             w.abs(), round(w.numel() * s), w.shape
         ).float(),
         "wrong way round": lambda w, s: ~by_rank(w.abs(), round(w.numel() * s), w.shape),
@@ -55,19 +61,32 @@ WRONG = {
         "> or >=": lambda w, s: (
             w.abs() >= w.abs().flatten().sort().values[round(w.numel() * s) - 1]
         ),
+        "changes its argument `weight`": zero_in_place,
+        "is a NumPy array": lambda w, s: by_rank(w.abs(), round(w.numel() * s), w.shape).numpy(),
+        "Is a `return` missing": lambda w, s: None,
+        "sparsity × the largest": lambda w, s: w.abs() > s * w.abs().max(),
+        "the 3 smallest": lambda w, s: by_rank(w.abs(), 1, w.shape),
+        "round() instead of int()": lambda w, s: by_rank(w.abs(), int(w.numel() * s), w.shape),
+        "as a quantile does": lambda w, s: w.abs() >= w.abs().flatten().quantile(s),
+        "the right number, but": lambda w, s: (
+            by_rank(w.abs(), round(w.numel() * s), w.shape)
+            if w.numel() < 1000
+            else by_rank(w, round(w.numel() * s), w.shape)
+        ),
+        "you prune [": lambda w, s: by_rank(-w.abs(), 3, w.shape).roll(1),
         "prunes 3 entries": lambda w, s: by_rank(w.abs(), 3, w.shape),
     },
     "kept_norm": {
         "share that goes": lambda w, m: (w * ~m).square().sum() / w.square().sum(),
         "in percent": lambda w, m: 100 * (w * m).square().sum() / w.square().sum(),
-        "divide it by": lambda w, m: (w * m).square().sum(),
+        "Divide it by": lambda w, m: (w * m).square().sum(),
         "share of the entries": lambda w, m: m.float().mean(),
         "You add up magnitudes": lambda w, m: (w * m).abs().sum() / w.abs().sum(),
         "take no root": lambda w, m: (w * m).norm() / w.norm(),
-        "it should be (4²": lambda w, m: (w * m).sum() / w.sum(),
+        "It should be (4²": lambda w, m: (w * m).sum() / w.sum(),
     },
     "input_mask": {
-        "the weight's shape": lambda w, x, s: half(w * x.norm(dim=0), s).flatten(),
+        "its weight's shape": lambda w, x, s: half(w * x.norm(dim=0), s).flatten(),
         "wrong way round": lambda w, x, s: ~half((w * x.norm(dim=0)).abs(), s),
         "by magnitude alone": lambda w, x, s: half(w.abs(), s),
         "scores are signed": lambda w, x, s: half(w * x.norm(dim=0), s),
@@ -99,11 +118,11 @@ WRONG = {
     },
     "expected_difference": {
         "The other way round": lambda s: s * (1 - s),
-        "both prune; there": lambda s: s**2,
+        "That is the share which both prune": lambda s: s**2,
         "at least one": lambda s: 1 - (1 - s) ** 2,
         "in which they agree": lambda s: s**2 + (1 - s) ** 2,
         "percent": lambda s: 200 * s * (1 - s),
         "above 1": lambda s: 2 * s,
-        "it should be 0.48": lambda s: s,
+        "It should be 0.48": lambda s: s,
     },
 }

@@ -25,6 +25,12 @@ def share(tensors):
     return sum(int((t == 0).sum()) for t in tensors) / sum(t.numel() for t in tensors)
 
 
+def round_in_place(model):
+    for parameter in model.parameters():
+        parameter.data[parameter.abs() < 1e-3] = 0
+    return share(model.parameters())
+
+
 def rises(dense, pruned, end):
     return [s for s, values in (pruned - dense).iterrows() if analysis.interval(values)[end] > 0]
 
@@ -59,6 +65,9 @@ WRONG = {
             sum(x.mean() for x in nats(logits, labels)) / len(labels)
         ),
         "is the sum": lambda logits, inputs, labels: sum(x.sum() for x in nats(logits, labels)),
+        "whose id is 0": lambda logits, inputs, labels: cross_entropy(
+            logits[labels > 0], labels[labels > 0]
+        ),
         "in bits": lambda logits, inputs, labels: (
             cross_entropy(logits.flatten(0, 1), labels.flatten()) / math.log(2)
         ),
@@ -78,6 +87,11 @@ WRONG = {
         "matrices only": lambda model: share(p for p in model.parameters() if p.dim() == 2),
         "MLM head out": lambda model: share(model.bert.parameters()),
         "not 0": lambda model: 1 - share(model.parameters()),
+        "0 or below": lambda model: (
+            sum(int((p <= 0).sum()) for p in model.parameters())
+            / sum(p.numel() for p in model.parameters())
+        ),
+        "Read its parameters": round_in_place,
         "percent": lambda model: 100 * share(model.parameters()),
         "number of zeros": lambda model: sum(int((p == 0).sum()) for p in model.parameters()),
         "pruning may touch": lambda model: pruning.sparsity_report(model).sparsity["total"],
@@ -87,11 +101,21 @@ WRONG = {
         "lower than dense": lambda dense, pruned: min(
             s for s, values in pruned.iterrows() if analysis.interval(values)[1] > 0
         ),
-        "only its upper end": lambda dense, pruned: min(rises(dense, pruned, 2), default=None),
+        "Only its upper end": lambda dense, pruned: min(rises(dense, pruned, 2), default=None),
         "could be nothing": lambda dense, pruned: min(rises(dense, pruned, 0), default=None),
         "seed by seed": lambda dense, pruned: min(rises(dense.mean(), pruned, 1), default=None),
         "lowest of all": lambda dense, pruned: next(iter(rises(dense, pruned, 1)), None),
-        "return None": lambda dense, pruned: min(rises(dense, pruned, 1), default=0.0),
-        "You find no": lambda dense, pruned: None,
+        "only 40 and 60%": lambda dense, pruned: (
+            min(rises(dense, pruned[1:], 1), default=None)
+            if len(pruned) == 2
+            else min(rises(dense, pruned, 1), default=None)
+        ),
+        "Return None": lambda dense, pruned: min(rises(dense, pruned, 1), default=0.0),
+        "exactly the loss of its dense model": lambda dense, pruned: min(
+            (s for s, v in (pruned - dense).iterrows() if analysis.interval(v)[1] >= 0),
+            default=None,
+        ),
+        "one of the sparsities": lambda dense, pruned: 40,
+        "You return None": lambda dense, pruned: None,
     },
 }

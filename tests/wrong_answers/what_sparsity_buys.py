@@ -9,9 +9,9 @@ WRONG = {
         "set 8": lambda columns: 0.9,
     },
     "bitmask_bytes": {
-        "a bit is enough": lambda w: 4 * int((w != 0).sum()) + w.numel(),
+        "A bit is enough": lambda w: 4 * int((w != 0).sum()) + w.numel(),
         "mask itself is missing": lambda w: 4 * int((w != 0).sum()),
-        "the last one is begun": lambda w: 4 * int((w != 0).sum()) + w.numel() // 8,
+        "The last byte is only begun": lambda w: 4 * int((w != 0).sum()) + w.numel() // 8,
         "4 bytes for each kept value": lambda w: 4 * w.numel(),
     },
 }

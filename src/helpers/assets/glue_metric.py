@@ -1,4 +1,7 @@
-"""GLUE's metrics as an `evaluate` script that needs no network: ``evaluate.load(<this file>, "cola")``."""
+"""GLUE's metrics as an `evaluate` script that needs no network.
+
+It is loaded by ``evaluate.load(<this file>, "cola")``.
+"""
 
 import datasets
 import evaluate
@@ -8,9 +11,10 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 
 
 def zero_if_constant(correlation):
-    """A correlation that is 0 where it is undefined, as scikit-learn has it for Matthews; scipy says NaN.
+    """A correlation that is 0 where it is undefined, as scikit-learn has it; scipy says NaN.
 
-    A model that gives every example the same answer has learnt nothing, and NaN would drop it from every mean.
+    A model that gives every example the same answer has learnt nothing, and NaN would drop it from
+    every mean.
     """
     return lambda references, predictions: (
         0.0
@@ -30,7 +34,8 @@ METRICS = {
         lambda references, predictions: spearmanr(references, predictions).statistic
     ),
 }
-# The paper's accuracy first, then what GLUE reports beside it; STS-B has scores and not labels, so no accuracy
+# The paper's accuracy first, then what GLUE reports beside it; STS-B has scores and not labels, so
+# no accuracy
 TASKS = {
     name: ("accuracy",) for name in ("sst2", "mnli", "mnli_mismatched", "qnli", "rte", "wnli")
 } | {
@@ -49,9 +54,11 @@ class GlueMetric(evaluate.Metric):
             )
         value = datasets.Value("float64" if self.config_name == "stsb" else "int64")
         return evaluate.MetricInfo(
-            description="A GLUE task's metrics: accuracy, F1 of the positive class, Matthews, Pearson or Spearman correlation.",
+            description="A GLUE task's metrics: accuracy, F1 of the positive class, Matthews, "
+            "Pearson or Spearman correlation.",
             citation="Wang et al. 2018, GLUE: A Multi-Task Benchmark and Analysis Platform",
-            inputs_description="predictions and references: lists of class indices, for stsb of scores",
+            inputs_description="predictions and references: lists of class indices, for stsb of "
+            "scores",
             features=datasets.Features({"predictions": value, "references": value}),
         )
 

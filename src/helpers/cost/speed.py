@@ -1,7 +1,7 @@
-"""How long inference takes: one pruned model run by several engines, in turns, each checked against dense.
+"""How long inference takes: one pruned model, several engines in turns, each checked against dense.
 
-An engine is a function that takes a model and returns a callable: token ids of shape (sentences, tokens) in,
-last hidden states out.
+An engine is a function that takes a model and returns a callable: token ids of shape
+(sentences, tokens) in, last hidden states out.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import importlib.metadata
 import importlib.util
 import time
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -20,30 +21,31 @@ from transformers import BertConfig, BertModel, set_seed
 from ..pruning import encoder_of, magnitude_mask, prunable_parameters
 from ..structure import layer_matrices, shrink, structured_masks
 from ..training import quiet
-from .storage import SHAPES
+from .storage import check_shape
+
+Engine = Callable[[torch.Tensor], torch.Tensor]
 
 
 class SparseLinear(nn.Module):
-    """A linear layer whose weight is stored and multiplied as CSR, by the sparse routines of PyTorch (on a CPU, MKL)."""
+    """A linear layer whose weight is stored and multiplied as CSR.
 
-    def __init__(self, linear):
+    The sparse routines are PyTorch's; on a CPU, MKL's.
+    """
+
+    def __init__(self, linear: nn.Linear):
         super().__init__()
         weight = (linear.weight.detach() + 0.0).to_sparse_csr()
-        ends, columns = (
-            weight.crow_indices().int(),
-            weight.col_indices().int(),
-        )  # half the index bytes of int64
-        self.weight, self.bias = (
-            torch.sparse_csr_tensor(ends, columns, weight.values(), weight.shape),
-            linear.bias,
-        )
+        # int32 takes half the index bytes of int64
+        ends, columns = weight.crow_indices().int(), weight.col_indices().int()
+        self.weight = torch.sparse_csr_tensor(ends, columns, weight.values(), weight.shape)
+        self.bias = linear.bias
 
-    def forward(self, x):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
         product = (self.weight @ x.flatten(0, -2).T).T.unflatten(0, x.shape[:-1])
         return product if self.bias is None else product + self.bias
 
 
-def _replace(model, make):
+def _replace(model: nn.Module, make: Callable[[nn.Linear], nn.Module]) -> nn.Module:
     """A copy of a model in which `make` has replaced each linear layer."""
     model = copy.deepcopy(model)
     for module in list(model.modules()):
@@ -71,22 +73,22 @@ def _runs(model):
     return lambda ids: encoder_of(model)(ids).last_hidden_state
 
 
-def dense(model):
+def dense(model: nn.Module) -> Engine:
     """The model as it is: zeros are multiplied like any number."""
     return _runs(model)
 
 
-def csr(model):
+def csr(model: nn.Module) -> Engine:
     """Linear layers as CSR, with `torch.sparse`."""
     with _beta():
         return _runs(_replace(model, SparseLinear))
 
 
-def int8(model):
+def int8(model: nn.Module) -> Engine:
     """Linear layers in 8 bits, activations quantised as they come (PyTorch's dynamic quantisation).
 
-    `torch.ao.quantization` is announced to move to the package torchao; torchao's own int8 was the slower of the
-    two on the CPU that the shipped figures come from (engine ``torchao int8``).
+    `torch.ao.quantization` is announced to move to the package torchao. On the CPU that the shipped
+    figures come from, torchao's own int8 was the slower of the two (engine ``torchao int8``).
     """
     with _beta():
         return _runs(
@@ -94,7 +96,7 @@ def int8(model):
         )
 
 
-def torchao_int8(model):
+def torchao_int8(model: nn.Module) -> Engine:
     """The same by the package torchao."""
     from torchao.quantization import Int8DynamicActivationInt8WeightConfig, quantize_
 
@@ -103,8 +105,11 @@ def torchao_int8(model):
     return _runs(model)
 
 
-def openvino(model, sparse=True):
-    """OpenVINO, with its decompression of sparse weights from 30% sparsity on (which it has for some CPUs only)."""
+def openvino(model: nn.Module, sparse: bool = True) -> Engine:
+    """OpenVINO, with its decompression of sparse weights from 30% sparsity on.
+
+    It has that for some CPUs only.
+    """
     import openvino as ov
 
     encoder = encoder_of(model)
@@ -119,13 +124,25 @@ def openvino(model, sparse=True):
     return lambda ids: torch.from_numpy(compiled(ids.numpy())[0])
 
 
-def two_of_four_mask(weight):
-    """Mask that keeps the two largest of every four neighbours in a row: what the sparse units of a GPU need.
+def two_of_four_mask(weight: torch.Tensor) -> torch.Tensor:
+    """Mask that keeps the two largest of every four neighbours in a row.
+
+    The sparse units of a GPU need this pattern.
 
     Parameters
     ----------
     weight : torch.Tensor
         Two-dimensional, the number of columns divisible by 4.
+
+    Returns
+    -------
+    torch.Tensor
+        bool, of the same shape.
+
+    Raises
+    ------
+    ValueError
+        If the number of columns is not divisible by 4.
     """
     if weight.shape[1] % 4:
         raise ValueError(f"2:4 needs a number of columns divisible by 4, got {weight.shape[1]}")
@@ -136,8 +153,10 @@ def two_of_four_mask(weight):
     return kept.view(weight.shape)
 
 
-def two_of_four(model):
-    """Linear layers in the 2:4 pattern on a GPU, in half precision (PyTorch's semi-structured sparsity).
+def two_of_four(model: nn.Module) -> Engine:
+    """Linear layers in the 2:4 pattern on a GPU, in half precision.
+
+    PyTorch calls it semi-structured sparsity.
 
     Raises
     ------
@@ -146,7 +165,8 @@ def two_of_four(model):
     """
     if not gpu_has_sparse_units():
         raise RuntimeError(
-            "2:4 sparsity needs an NVIDIA GPU of compute capability 8.0 or higher, and a PyTorch built for it"
+            "2:4 sparsity needs an NVIDIA GPU of compute capability 8.0 or higher, and a PyTorch "
+            "built for it"
         )
     model = copy.deepcopy(model).half().cuda().eval()
     for module in encoder_of(model).encoder.modules():
@@ -158,13 +178,13 @@ def two_of_four(model):
     return lambda ids: encoder_of(model)(ids.cuda()).last_hidden_state
 
 
-def half_on_gpu(model):
+def half_on_gpu(model: nn.Module) -> Engine:
     """The dense model on a GPU in half precision: what `two_of_four` is to be compared with."""
     model = copy.deepcopy(model).half().cuda().eval()
     return lambda ids: encoder_of(model)(ids.cuda()).last_hidden_state
 
 
-def gpu_has_sparse_units():
+def gpu_has_sparse_units() -> bool:
     """Whether there is a GPU that computes faster with the 2:4 pattern."""
     return (
         torch.cuda.is_available()
@@ -181,8 +201,8 @@ OPTIONAL = {
 }
 
 
-def engines():
-    """The engines that this machine has: `ENGINES`, and of `OPTIONAL` those whose package is installed."""
+def engines() -> dict[str, Callable[[nn.Module], Engine]]:
+    """The engines of this machine: `ENGINES`, and of `OPTIONAL` those that are installed."""
     return ENGINES | {
         name: make
         for name, (package, make) in OPTIONAL.items()
@@ -190,32 +210,52 @@ def engines():
     }
 
 
-def pruned_model(shape, sparsity, seed=0):
-    """A BERT encoder of one of `helpers.cost.storage.SHAPES` with random weights, pruned by magnitude.
+def pruned_model(shape: str, sparsity: float, seed: int = 0) -> BertModel:
+    """A BERT encoder with random weights, pruned by magnitude.
 
     How long a multiplication takes does not depend on what the weights say.
+
+    Parameters
+    ----------
+    shape : str
+        One of `helpers.cost.storage.SHAPES`.
+    sparsity : float
+        In [0, 1).
+    seed : int
+
+    Returns
+    -------
+    transformers.BertModel
+        In evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If there is no such shape.
     """
-    if shape not in SHAPES:
-        raise ValueError(f"unknown shape {shape!r}; choose one of {', '.join(SHAPES)}")
+    config = BertConfig(**check_shape(shape))
     set_seed(seed)
-    model = BertModel(BertConfig(**SHAPES[shape])).eval()
+    model = BertModel(config).eval()
     with torch.no_grad():
         for weight in prunable_parameters(model).values():
             weight.copy_(torch.where(magnitude_mask(weight, sparsity), weight, 0.0))
     return model
 
 
-def smaller(model, sparsity):
-    """The model with that share of each layer's heads and neurons cut out: as many weights, all of them dense."""
+def smaller(model: nn.Module, sparsity: float) -> nn.Module:
+    """The model with that share of each layer's heads and neurons cut out.
+
+    It has as many weights as a model pruned to that sparsity, and all of them are dense.
+    """
     return shrink(model, structured_masks(model, sparsity))
 
 
 @torch.no_grad()
-def in_turns(calls, ids, repeats=9):
+def in_turns(calls: Mapping[str, Engine], ids: torch.Tensor, repeats: int = 9) -> pd.DataFrame:
     """Time callables in turns, so that a disturbance of the machine hits all of them alike.
 
-    Each turn calls twice and times the second: the first finds the caches, and perhaps the cores, still busy with the
-    engine before it.
+    Each turn calls twice and times the second: the first finds the caches, and perhaps the cores,
+    still busy with the engine before it.
 
     Parameters
     ----------
@@ -229,8 +269,9 @@ def in_turns(calls, ids, repeats=9):
     Returns
     -------
     pandas.DataFrame
-        Columns ``engine``, ``batch``, ``ms`` (median), ``low``, ``high`` (quartiles), ``difference`` (the largest
-        absolute difference from the first one's output) and ``repeats``.
+        Columns ``engine``, ``batch``, ``ms`` (median), ``low``, ``high`` (quartiles),
+        ``difference`` (the largest absolute difference from the first one's output) and
+        ``repeats``.
     """
     times, outputs = {name: [] for name in calls}, {}
     for _ in range(repeats):
@@ -244,23 +285,21 @@ def in_turns(calls, ids, repeats=9):
     rows = []
     for name, values in times.items():
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-        rows.append(
-            (
-                name,
-                len(ids),
-                middle,
-                low,
-                high,
-                float((outputs[name] - wanted).abs().max()),
-                repeats,
-            )
-        )
+        difference = float((outputs[name] - wanted).abs().max())
+        rows.append((name, len(ids), middle, low, high, difference, repeats))
     return pd.DataFrame(
         rows, columns=["engine", "batch", "ms", "low", "high", "difference", "repeats"]
     )
 
 
-def engine_times(shape, sparsities, batches=(1, 32), tokens=32, repeats=9, which=None):
+def engine_times(
+    shape: str,
+    sparsities: Sequence[float],
+    batches: Sequence[int] = (1, 32),
+    tokens: int = 32,
+    repeats: int = 9,
+    which: Sequence[str] | None = None,
+) -> pd.DataFrame:
     """Times of all engines, and of physically smaller models, on one shape.
 
     Parameters
@@ -268,26 +307,28 @@ def engine_times(shape, sparsities, batches=(1, 32), tokens=32, repeats=9, which
     shape : str
         One of `helpers.cost.storage.SHAPES`.
     sparsities : sequence of float
+        Each in [0, 1).
     batches : sequence of int
         Sentences at once.
     tokens : int
         Of each sentence.
+    repeats : int
+        Timed rounds.
     which : sequence of str, optional
         Of `engines`; default all.
 
     Returns
     -------
     pandas.DataFrame
-        As `in_turns`, with ``model`` and ``sparsity`` in front. The engine "smaller" has heads and neurons cut out;
-        it computes another function, so its difference is NaN.
+        As `in_turns`, with ``model`` and ``sparsity`` in front. The engine "smaller" has heads and
+        neurons cut out; it computes another function, so its difference is NaN.
     """
     rows, generator = [], torch.Generator().manual_seed(0)
     chosen = {name: make for name, make in engines().items() if which is None or name in which}
     for sparsity in sparsities:
         model = pruned_model(shape, sparsity)
-        calls = {name: make(model) for name, make in chosen.items()} | {
-            "smaller": dense(smaller(model, sparsity))
-        }
+        calls = {name: make(model) for name, make in chosen.items()}
+        calls["smaller"] = dense(smaller(model, sparsity))
         for batch in batches:
             ids = torch.randint(model.config.vocab_size, (batch, tokens), generator=generator)
             table = in_turns(calls, ids, repeats)
@@ -308,14 +349,14 @@ def _best(call, repeats=7):
     return min(times)
 
 
-def roofs():
+def roofs() -> dict[str, float]:
     """The two roofs of this machine, measured: arithmetic and memory.
 
     Returns
     -------
     dict
-        ``gflops``, 10⁹ multiplications and additions a second, in a product of two 1,024 × 1,024 matrices; and ``gbytes``, 10⁹ bytes a
-        second, read in summing 200 MB.
+        ``gflops``, 10⁹ multiplications and additions a second, in a product of two 1,024 × 1,024
+        matrices; and ``gbytes``, 10⁹ bytes a second, read in summing 200 MB.
     """
     a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
     long = torch.ones(50_000_000)
@@ -325,14 +366,27 @@ def roofs():
     }
 
 
-def products(sparsity=0.9, shape=(3072, 768), tokens=(1, 32, 1024)):
-    """One matrix of BERT-base times the activations of some tokens, dense and as CSR: where they stand under the roofs.
+def products(
+    sparsity: float = 0.9,
+    shape: tuple[int, int] = (3072, 768),
+    tokens: Sequence[int] = (1, 32, 1024),
+) -> pd.DataFrame:
+    """One matrix times the activations of some tokens, dense and as CSR, for the roofline.
+
+    Parameters
+    ----------
+    sparsity : float
+        Of the matrix, in [0, 1).
+    shape : tuple of int
+        Of the matrix; default: the first feed-forward matrix of a layer of BERT-base.
+    tokens : sequence of int
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``engine``, ``tokens``, ``intensity`` (useful operations a byte that must be moved at least once),
-        ``gflops`` (useful operations, 10⁹ a second) and ``ms``. Useful are those with weights that are not 0.
+        Columns ``engine``, ``tokens``, ``intensity`` (useful operations a byte that must be moved
+        at least once), ``gflops`` (useful operations, 10⁹ a second) and ``ms``. Useful are those
+        with weights that are not 0.
     """
     weight = torch.randn(shape, generator=torch.Generator().manual_seed(0))
     weight = torch.where(magnitude_mask(weight, sparsity), weight, 0.0)
@@ -344,15 +398,13 @@ def products(sparsity=0.9, shape=(3072, 768), tokens=(1, 32, 1024)):
         sparse = SparseLinear(linear)
         for n in tokens:
             x = torch.randn(n, shape[1])
-            for engine, call, moved in (
+            for engine, layer, matrix in (
                 ("dense", linear, weight.nbytes),
                 ("CSR", sparse, 8 * kept + 4 * shape[0]),
             ):
-                seconds = _best(lambda: call(x))
-                moved += 4 * n * sum(shape)
-                rows.append(
-                    (engine, n, 2 * kept * n / moved, 2 * kept * n / seconds / 1e9, 1000 * seconds)
-                )
+                useful, moved = 2 * kept * n, matrix + 4 * n * sum(shape)
+                seconds = _best(lambda layer=layer, x=x: layer(x))
+                rows.append((engine, n, useful / moved, useful / seconds / 1e9, 1000 * seconds))
     return pd.DataFrame(rows, columns=["engine", "tokens", "intensity", "gflops", "ms"])
 
 

@@ -1,25 +1,29 @@
-"""How many bytes a pruned model needs: formats for its matrices, files, and what they cost by a formula.
+"""How many bytes a pruned model needs: formats for its matrices, files, and a formula for each.
 
-The prunable matrices are written in a format, all other tensors as they are. ``dense``, ``csr``, ``bitmask`` and
-``zstd`` give the model back bit for bit; ``half`` and ``int8`` round its weights.
+The prunable matrices are written in a format, all other tensors as they are. ``dense``, ``csr``,
+``bitmask`` and ``zstd`` give the model back bit for bit; ``half`` and ``int8`` round its weights.
 """
 
 import json
 import math
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import zstandard
+from numpy.typing import ArrayLike
 from safetensors import safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from ..pruning import magnitude_mask, prunable_parameters
 
 EXACT = ("dense", "csr", "bitmask", "zstd")
 FORMATS = (*EXACT, "half", "int8")
-# Shapes to calculate with: the vocabulary is that of BERT, uncased. Their weights are not needed for that.
+# to calculate with, which needs no weights; the vocabulary is that of BERT, uncased
 SHAPES = {
     "BERT-tiny": dict(
         hidden_size=128, num_hidden_layers=2, num_attention_heads=2, intermediate_size=512
@@ -35,18 +39,25 @@ VOCABULARY = 30_522
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
-def check_format(form):
+def check_format(form: str) -> str:
     """Return `form`, or raise a ValueError that lists the valid ones."""
     if form not in FORMATS:
         raise ValueError(f"unknown format {form!r}; choose one of {', '.join(FORMATS)}")
     return form
 
 
-def encode(weight, form):
+def check_shape(shape: str) -> dict[str, int]:
+    """The sizes of a shape, or a ValueError that lists the valid ones."""
+    if shape not in SHAPES:
+        raise ValueError(f"unknown shape {shape!r}; choose one of {', '.join(SHAPES)}")
+    return SHAPES[shape]
+
+
+def encode(weight: torch.Tensor, form: str) -> dict[str, torch.Tensor]:
     """A matrix as the tensors that are written to the file.
 
-    An entry counts as pruned if all its bits are 0. Minus zero has a bit set and is kept as a value, so that the
-    way back is exact: see `positive_zeros`.
+    An entry counts as pruned if all its bits are 0. Minus zero has a bit set and is kept as a
+    value, so that the way back is exact: see `positive_zeros`.
 
     Parameters
     ----------
@@ -77,14 +88,32 @@ def encode(weight, form):
         return {"bytes": torch.frombuffer(bytearray(packed), dtype=torch.uint8)}
     if form == "half":
         return {"values": weight.half()}
-    scale = (weight.float().abs().amax(1) / 127).clamp(
-        min=torch.finfo(torch.float32).tiny
-    )  # an all-zero row must not divide by 0
+    tiny = torch.finfo(torch.float32).tiny  # an all-zero row must not divide by 0
+    scale = (weight.float().abs().amax(1) / 127).clamp(min=tiny)
     return {"values": (weight.float() / scale[:, None]).round().to(torch.int8), "scale": scale}
 
 
-def decode(parts, form, shape, dtype=torch.float32):
-    """The matrix of a shape and dtype that `encode` wrote; bit for bit, if the format is one of `EXACT`."""
+def decode(
+    parts: Mapping[str, torch.Tensor],
+    form: str,
+    shape: tuple[int, ...],
+    dtype: torch.dtype = torch.float32,
+) -> torch.Tensor:
+    """The matrix that `encode` wrote; bit for bit, if the format is one of `EXACT`.
+
+    Parameters
+    ----------
+    parts : dict of str to torch.Tensor
+    form : str
+        One of `FORMATS`.
+    shape : tuple of int
+    dtype : torch.dtype
+        That the matrix had.
+
+    Returns
+    -------
+    torch.Tensor
+    """
     check_format(form)
     if form == "dense":
         return parts["values"].view(shape)
@@ -94,11 +123,9 @@ def decode(parts, form, shape, dtype=torch.float32):
         return (parts["values"].float() * parts["scale"][:, None]).to(dtype)
     if form == "zstd":
         raw = bytearray(zstandard.ZstdDecompressor().decompress(parts["bytes"].numpy().tobytes()))
-        return (
-            torch.frombuffer(raw, dtype=dtype).view(shape)
-            if raw
-            else torch.empty(shape, dtype=dtype)
-        )
+        if not raw:  # frombuffer refuses an empty buffer
+            return torch.empty(shape, dtype=dtype)
+        return torch.frombuffer(raw, dtype=dtype).view(shape)
     weight = torch.zeros(shape, dtype=dtype)
     if form == "csr":
         rows = torch.repeat_interleave(torch.arange(shape[0]), parts["ends"].diff().long())
@@ -110,18 +137,18 @@ def decode(parts, form, shape, dtype=torch.float32):
 
 
 @torch.no_grad()
-def positive_zeros(model):
+def positive_zeros(model: nn.Module) -> nn.Module:
     """Turn each −0.0 of a model into 0.0, in place.
 
-    Mask × weight leaves −0.0 where the weight was negative: in half of all pruned entries. No result changes, but
-    a format that looks at bits would store a value there.
+    Mask × weight leaves −0.0 where the weight was negative: in half of all pruned entries. No
+    result changes, but a format that looks at bits would store a value there.
     """
     for weight in prunable_parameters(model).values():
         weight.add_(0.0)
     return model
 
 
-def save(model, path, form):
+def save(model: nn.Module, path: str | os.PathLike, form: str) -> int:
     """Write a model's state to one safetensors file, its prunable matrices in a format.
 
     Tensors that are tied (the MLM output layer and the word embeddings) are written once.
@@ -160,7 +187,7 @@ def save(model, path, form):
     return Path(path).stat().st_size
 
 
-def load(path):
+def load(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     """The state that `save` wrote, for ``model.load_state_dict(load(path))``.
 
     Returns
@@ -180,7 +207,8 @@ def load(path):
         note = file.metadata() or {}
         if "shapes" not in note:
             raise ValueError(
-                f"{path} was not written by helpers.cost.storage.save; load an ordinary checkpoint with from_pretrained"
+                f"{path} was not written by helpers.cost.storage.save; load an ordinary checkpoint "
+                "with from_pretrained"
             )
         tensors = {name: file.get_tensor(name) for name in file.keys()}
     shapes, state = json.loads(note["shapes"]), {}
@@ -195,8 +223,10 @@ def load(path):
     return state | {name: state[other] for name, other in json.loads(note["tied"]).items()}
 
 
-def cost(form, columns):
-    """Bytes that a format needs for every entry, and for every kept one on top, from 4-byte weights.
+def cost(form: str, columns: int) -> tuple[float, float]:
+    """Bytes that a format needs for every entry, and for every kept one on top.
+
+    The weights are those of 4 bytes.
 
     Parameters
     ----------
@@ -213,7 +243,8 @@ def cost(form, columns):
     check_format(form)
     if form == "zstd":
         raise ValueError(
-            "what zstd makes of a matrix depends on its values; measure it with helpers.cost.storage.encode"
+            "what zstd makes of a matrix depends on its values; measure it with "
+            "helpers.cost.storage.encode"
         )
     return {
         "dense": (4, 0),
@@ -224,8 +255,15 @@ def cost(form, columns):
     }[form]
 
 
-def break_even(form, columns, against="dense"):
+def break_even(form: str, columns: int, against: str = "dense") -> float:
     """The sparsity from which on a format needs fewer bytes than another, by `cost`.
+
+    Parameters
+    ----------
+    form, against : str
+        Two of `FORMATS` but "zstd".
+    columns : int
+        Of the matrix.
 
     Returns
     -------
@@ -239,24 +277,41 @@ def break_even(form, columns, against="dense"):
     return max(sparsity, 0.0) if sparsity < 1 else float("nan")
 
 
-def crossing(sparsities, ratios):
-    """The sparsity at which measured sizes fall below 1, between the measured points; NaN if they never do.
+def crossing(sparsities: ArrayLike, ratios: ArrayLike) -> float:
+    """The sparsity at which measured sizes fall below 1, or NaN if they never do.
+
+    Between the measured points the line is straight.
 
     Parameters
     ----------
     sparsities, ratios : sequence of float
         Ratios of a format's size to another's, at increasing sparsities.
+
+    Returns
+    -------
+    float
     """
-    ratios = np.asarray(ratios, float)
-    below = np.flatnonzero(ratios < 1)
+    at, sizes = np.asarray(sparsities, float), np.asarray(ratios, float)
+    below = np.flatnonzero(sizes < 1)
     if not len(below) or below[0] == 0:
         return 0.0 if len(below) else float("nan")
     i = below[0]
-    return float(np.interp(1, ratios[[i, i - 1]], np.asarray(sparsities, float)[[i, i - 1]]))
+    return float(np.interp(1, sizes[[i, i - 1]], at[[i, i - 1]]))
 
 
-def matrices_of(hidden_size, num_hidden_layers, intermediate_size, vocab_size=VOCABULARY, **_):
+def matrices_of(
+    hidden_size: int,
+    num_hidden_layers: int,
+    intermediate_size: int,
+    vocab_size: int = VOCABULARY,
+    **_,
+) -> dict[tuple[int, int], int]:
     """Shapes of a BERT's prunable matrices, and how many there are of each.
+
+    Parameters
+    ----------
+    hidden_size, num_hidden_layers, intermediate_size, vocab_size : int
+        As in a `transformers.BertConfig`; its other fields are ignored.
 
     Returns
     -------
@@ -267,32 +322,36 @@ def matrices_of(hidden_size, num_hidden_layers, intermediate_size, vocab_size=VO
     return {(vocab_size, h): 1, (h, h): 4 * layers + 1, (f, h): layers, (h, f): layers}
 
 
-def shape_sizes(shape, sparsities, forms=FORMATS, seed=0):
+def shape_sizes(
+    shape: str, sparsities: Sequence[float], forms: Sequence[str] = FORMATS, seed: int = 0
+) -> pd.DataFrame:
     """Measured bytes of all prunable matrices of a shape, with random normal weights.
 
-    One matrix of each size is drawn, pruned by magnitude and encoded, and counted as often as it occurs, so that
-    BERT-base needs the memory of its largest matrix only.
+    One matrix of each size is drawn, pruned by magnitude and encoded, and counted as often as it
+    occurs, so that BERT-base needs the memory of its largest matrix only.
 
     Parameters
     ----------
     shape : str
         One of `SHAPES`.
     sparsities : sequence of float
+        Each in [0, 1).
     forms : sequence of str
+        Of `FORMATS`.
+    seed : int
+        Of the weights.
 
     Returns
     -------
     pandas.DataFrame
         Columns ``model``, ``format``, ``sparsity``, ``bytes``.
     """
-    if shape not in SHAPES:
-        raise ValueError(f"unknown shape {shape!r}; choose one of {', '.join(SHAPES)}")
+    sizes = matrices_of(**check_shape(shape))
     total = dict.fromkeys([(form, s) for form in forms for s in sparsities], 0)
     generator = torch.Generator().manual_seed(seed)
-    for size, count in matrices_of(**SHAPES[shape]).items():
-        weight = torch.empty(size).normal_(
-            0, 0.04, generator=generator
-        )  # the spread of BERT's matrices, paper Table 3
+    for size, count in sizes.items():
+        # the spread of BERT's matrices, paper Table 3
+        weight = torch.empty(size).normal_(0, 0.04, generator=generator)
         for s in sparsities:
             pruned = torch.where(magnitude_mask(weight, s), weight, 0.0)
             for form in forms:

@@ -1,11 +1,11 @@
-"""The experiment: pruned pre-training, fine-tuning as the condition says, tidy rows; and sweeps of many runs."""
+"""The experiment: pruned pre-training, fine-tuning as the condition says, tidy rows; and sweeps."""
 
 import dataclasses
 import datetime
 import functools
-import operator
 import pkgutil
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -16,8 +16,9 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, set_see
 
 from .. import data, machine, profiles, tasks
 from ..conditions import CONDITIONS
-from ..pruning import load_masks, random_masks, save_masks
+from ..pruning import check_family, load_masks, random_masks, save_masks
 from ..training import (
+    IN_32_BITS,
     MagnitudePruning,
     fine_tune,
     label_options,
@@ -28,7 +29,8 @@ from ..training import (
     quiet,
     train_mlm,
 )
-from .runs import Run, checkpoint_of, plan, tell
+from .checks import check_jobs
+from .runs import Run, checkpoint_of, plan, superseded, tell, tell_superseded
 from .store import COLUMNS, Busy, RunStore, as_store
 from .workers import Here, OnRay, Processes, Task, carry_out
 
@@ -36,7 +38,9 @@ __all__ = ["Run", "RunStore", "checkpoints", "measure", "plan", "pretrain", "swe
 
 
 def pretrain(run, store, progress=False):
-    """The checkpoint that a run fine-tunes, pruned during MLM training; made once for all runs that share it.
+    """The checkpoint that a run fine-tunes, pruned during MLM training.
+
+    It is made once for all runs that share it.
 
     Parameters
     ----------
@@ -93,6 +97,7 @@ def _start(run, store, progress):
 def _train_and_save(model, profile, folder, work, progress, **options):
     """MLM training with a profile's text and values; the loss on held-out text."""
     values, tokenizer = profile.pretraining, data.load_tokenizer(profile.model)
+    held_out = data.load_text(profile, "validation")  # text that cannot be had is an error first
     train_mlm(
         model,
         tokenizer,
@@ -108,7 +113,6 @@ def _train_and_save(model, profile, folder, work, progress, **options):
         **dict(values.options),
         **options,
     )
-    held_out = data.load_text(profile, "validation")
     loss = mlm_loss(model, tokenizer, held_out, mlm_probability=values.mlm_probability)
     with quiet():
         model.save_pretrained(folder)
@@ -215,31 +219,42 @@ def _fine_tuned(run, folder, train, work, progress):
 
 def _untrained(profile, labels):
     config = AutoConfig.from_pretrained(profiles.locate(profile.model), **label_options(labels))
-    return AutoModelForSequenceClassification.from_config(config)
+    return AutoModelForSequenceClassification.from_config(config, **IN_32_BITS)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A sweep was interrupted: in a notebook one sentence, since a traceback tells nothing more."""
+
+    def _render_traceback_(self):
+        return [str(self)]
 
 
 def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, on_result=None):
     """Carry out many runs; finished ones are fetched, an interrupted sweep goes on where it was.
 
-    A run starts as soon as the checkpoint it fine-tunes is ready. Several sweeps, also on several machines, may share
-    a store: each leaves to the others what they are at.
+    A run starts as soon as the checkpoint it fine-tunes is ready. Several sweeps, also on several
+    machines, may share a store: each leaves to the others what they are at.
 
     Parameters
     ----------
     runs : list of Run
         For example from `plan`.
     store : RunStore or path, optional
-    jobs : int
-        Processes on this machine; the cores are divided among them, and each sees one GPU, if there are any.
+    jobs : int or None
+        Processes on this machine. The cores are divided among them, and each sees one GPU, if there
+        are any. None: one for each core, but no more than there are runs to do.
     progress : bool
         Show a progress bar over the runs and the checkpoints they need.
     ray : True or str, optional
-        Carry the runs out on a Ray cluster: the one at this address, or, if True, the one that RAY_ADDRESS names or a
-        new one on this machine. The store's folder must then be the same on all machines.
+        Carry the runs out on a Ray cluster: the one at this address, or, if True, the one that
+        RAY_ADDRESS names or a new one on this machine. The store's folder must then be the same on
+        all machines.
     cpus, gpus : float
-        For each run on the Ray cluster; by default one core and, where the cluster has any, one GPU.
+        For each run on the Ray cluster; by default one core and, where the cluster has any, one
+        GPU.
     on_result : callable, optional
-        Called with the tidy rows of each run, first of those that are fetched, then of the others as they are finished.
+        Called with the tidy rows of each run, first of those that are fetched, then of the others
+        as they are finished.
 
     Returns
     -------
@@ -250,17 +265,28 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
     ------
     helpers.lab.workers.FailedTasks
         If runs failed: after all others were carried out.
+    ValueError, OSError
+        If something that the runs need cannot be loaded: before any work is done.
+
+    Warns
+    -----
+    UserWarning
+        If the store has finished runs with the same settings that another model, other data or an
+        earlier version made.
     """
-    if operator.index(jobs) < 1:
-        raise ValueError(f"jobs must be at least 1 process, got {jobs!r}")
-    store = as_store(store)
-    engine = OnRay(ray, cpus, gpus) if ray else Processes(jobs) if jobs > 1 else Here()
-    for profile, task in {(run.profile, run.task) for run in runs}:
-        data.load_examples(
-            profile, task
-        )  # what cannot be loaded is an error before any work is done
+    check_jobs(jobs)
+    runs, store = list(runs), as_store(store)
     store.clean()
     todo = {run.key: run for run in runs if store.read(run.key) is None}
+    if jobs is None:
+        jobs = max(1, min(machine.cores(), len(todo)))
+    if ray:
+        engine = OnRay(ray, cpus, gpus)
+    else:
+        engine = Processes(jobs, [__name__]) if jobs > 1 else Here()
+    _load_what_is_needed(todo.values())
+    if old := superseded(todo.values(), store):
+        warnings.warn(tell_superseded(old, store), stacklevel=2)
 
     def show(run):
         if on_result:
@@ -269,17 +295,52 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
     for run in runs:
         if run.key not in todo:
             show(run)
-    carry_out(
-        _tasks(todo.values(), store.folder.absolute()),
-        engine,
-        progress,
-        on_done=lambda name: name in todo and show(todo[name]),
-    )
-    return pd.concat([measure(run, store) for run in runs], ignore_index=True)
+    try:
+        carry_out(
+            _tasks(todo.values(), store.folder.absolute()),
+            engine,
+            progress,
+            on_done=lambda name: name in todo and show(todo[name]),
+        )
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"Interrupted. Finished runs are kept in {store.folder}; the same call goes on from "
+            "there."
+        ) from None
+    tables = [measure(run, store) for run in runs]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
+
+
+def _load_what_is_needed(runs):
+    """Load what runs need, so that what is missing or of no use is an error before any work."""
+    for profile, task in {(run.profile, run.task): None for run in runs}:
+        data.load_examples(profile, task)
+        rehearse_metric(task)
+    for model in {run.profile.model: None for run in runs if run.condition != "majority"}:
+        where = profiles.locate(model)
+        check_family(data.load(model, lambda where=where: AutoConfig.from_pretrained(where)), where)
+        data.load_tokenizer(model)
+
+
+def rehearse_metric(task):
+    """Compute a task's metrics once: a cache that cannot be written fails before the training.
+
+    Raises
+    ------
+    OSError
+        It names the environment variable that says where the cache is.
+    """
+    try:
+        tasks.score(task, tasks.constant_logits(task, [0, 1], 2), np.array([0, 1]))
+    except OSError as error:
+        raise type(error)(
+            f"`evaluate` cannot keep its files: {error}. Set HF_HOME to a folder that you may "
+            "write to"
+        ) from error
 
 
 def _tasks(runs, folder):
-    """Each run, and once ahead of all that need it: its checkpoint, and the burn-in and the text of that."""
+    """Each run, and once, ahead of all that need it, its checkpoint with its burn-in and text."""
     tasks = {}
 
     def add(name, function, run, needs=()):
@@ -298,7 +359,10 @@ def _tasks(runs, folder):
 
 
 def _unless_busy(function):
-    """Make a task of a function of a run and a store: False, at once, where another process is at the same thing."""
+    """Make a task of a function of a run and a store.
+
+    It gives False, at once, where another process is at the same thing.
+    """
 
     @functools.wraps(function)
     def task(run, folder):
@@ -334,8 +398,9 @@ def _load_texts(profile):
 def checkpoints(runs, store, progress=True):
     """Make only the checkpoints that runs need, one after the other.
 
-    This is what several processes can do together: ``accelerate launch -m helpers.lab --checkpoints-only ...``.
-    The batches are divided among them, and the first process alone writes to the store.
+    This is what several processes can do together, with ``accelerate launch -m helpers.lab
+    --checkpoints-only ...``. The batches are divided among them, and the first process alone writes
+    to the store.
 
     Parameters
     ----------

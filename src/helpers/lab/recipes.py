@@ -1,5 +1,6 @@
-"""What came after the paper, runnable through the same callback and into the same rows: movement pruning,
-lottery tickets with rewinding, and whole heads and neurons.
+"""What came after the paper, through the same callback and into the same rows.
+
+Movement pruning, lottery tickets with rewinding, and whole heads and neurons.
 """
 
 from functools import partial
@@ -9,7 +10,7 @@ from safetensors.torch import load_file
 
 from ..pruning import encoder_of, magnitude_masks, prunable_parameters
 from ..structure import single_masks, structured_masks
-from ..training import MagnitudePruning, fine_tune
+from ..training import MagnitudePruning, fine_tune, steps_of
 
 ROUNDS = 4  # of the lottery; Chen et al. 2020 prune a tenth of what is left in each round
 
@@ -17,14 +18,16 @@ ROUNDS = 4  # of the lottery; Chen et al. 2020 prune a tenth of what is left in 
 class MovementPruning(MagnitudePruning):
     """Prune what fine-tuning moves towards zero, whatever its magnitude.
 
-    Every weight has a score, which is trained with it: its gradient is ``weight × gradient``, the gradient being that
-    of mask × weight. So the score rises while training makes the weight larger in magnitude, falls while it
-    makes it smaller, and is known for pruned weights too, which may return. The lowest scores are pruned. As in
-    the authors' code the scores have an Adam of their own, whose rate falls to 0 at the end of training; only
-    the order of the scores counts, so that the rate's size does not matter.
+    Every weight has a score, which is trained with it: its gradient is ``weight × gradient``, the
+    gradient being that of mask × weight. So the score rises while training makes the weight larger
+    in magnitude, falls while it makes it smaller, and is known for pruned weights too, which may
+    return. The lowest scores are pruned. As in the authors' code the scores have an Adam of their
+    own, whose rate falls to 0 at the end of training; only the order of the scores counts, so that
+    the rate's size does not matter.
 
-    The word embeddings are pruned by magnitude: words that the task never shows have no gradient, hence no score.
-    (Sanh et al. do not prune them at all; here the budget must be that of the other conditions.)
+    The word embeddings are pruned by magnitude: words that the task never shows have no gradient,
+    hence no score. (Sanh et al. do not prune them at all; here the budget must be that of the other
+    conditions.)
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ class MovementPruning(MagnitudePruning):
         self.scores = {
             name: torch.zeros_like(weight, requires_grad=True)
             for name, weight in prunable_parameters(model).items()
-            if weight is not words
+            if weight is not words and weight.requires_grad  # a frozen one goes by magnitude, too
         }
         self._optimizer = torch.optim.Adam(self.scores.values(), lr=1.0)
         super().on_train_begin(args, state, control, model=model, **kwargs)
@@ -71,8 +74,12 @@ class MovementPruning(MagnitudePruning):
 
     def on_optimizer_step(self, args, state, control, **kwargs):
         super().on_optimizer_step(args, state, control, **kwargs)
-        self._optimizer.param_groups[0]["lr"] = 1 - state.global_step / state.max_steps
-        self._optimizer.step()
+        gradients = [score.grad for score in self.scores.values() if score.grad is not None]
+        # of a step that the optimizer skips, because of an infinite loss, no score may learn either
+        skipped = getattr(kwargs.get("optimizer"), "step_was_skipped", False)
+        if not skipped and all(gradient.isfinite().all() for gradient in gradients):
+            self._optimizer.param_groups[0]["lr"] = 1 - state.global_step / state.max_steps
+            self._optimizer.step()
         self._optimizer.zero_grad()
 
     def _state(self):
@@ -101,8 +108,8 @@ class MovementPruning(MagnitudePruning):
 def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_dir, **options):
     """Masks by iterative magnitude pruning with rewinding.
 
-    Each round fine-tunes from the model's own weights under the masks so far, prunes the same share of what is
-    left, and rewinds: only the masks go on to the next round.
+    Each round fine-tunes from the model's own weights under the masks so far, prunes the same share
+    of what is left, and rewinds: only the masks go on to the next round.
 
     Parameters
     ----------
@@ -114,8 +121,8 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
         As for `helpers.training.fine_tune`.
 
     References
-    ----------
-    Frankle & Carbin 2019; Chen et al. 2020, "The Lottery Ticket Hypothesis for Pre-trained BERT Networks".
+    ---------- Frankle & Carbin 2019; Chen et al. 2020, "The Lottery Ticket Hypothesis for
+    Pre-trained BERT Networks".
     """
     start = {name: value.clone() for name, value in model.state_dict().items()}
     masks = None
@@ -138,7 +145,8 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
 
 def _gradual(kind, sparsity, model, tokenizer, train, *, epochs, frequency, **options):
     """Prune while fine-tuning: from the end of the first epoch until three quarters of all."""
-    steps, in_all = -(-len(train) // options["batch_size"]), sum(epochs)
+    in_all, accumulation = sum(epochs), options.get("gradient_accumulation_steps", 1)
+    steps = steps_of(len(train), 1, options["batch_size"], accumulation)
     pruning = kind(sparsity, begin=steps, end=3 * in_all * steps // 4, frequency=frequency)
     fine_tune(model, tokenizer, train, epochs=in_all, pruning=pruning, **options)
 
@@ -148,7 +156,10 @@ magnitude_downstream = partial(_gradual, MagnitudePruning)
 
 
 def lottery(sparsity, model, tokenizer, train, *, epochs, output_dir, frequency, **options):
-    """Find a lottery ticket and train it; each round, and the last training, take the epochs after pruning."""
+    """Find a lottery ticket and train it.
+
+    Each round, and the last training, take the epochs after pruning.
+    """
     arguments, options = (model, tokenizer, train), options | {"epochs": epochs[1]}
     masks = lottery_masks(*arguments, sparsity, output_dir=output_dir, **options)
     pruning = MagnitudePruning(masks=masks)

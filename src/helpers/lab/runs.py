@@ -1,16 +1,19 @@
-"""Runs: what one is, how a sweep is planned, and the keys that runs and checkpoints are filed under."""
+"""Runs: what one is, how a sweep is planned, and the keys that they are filed under."""
 
 import dataclasses
-import operator
+import json
 from collections import namedtuple
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import data, tasks
+from ..checks import check_profile
 from ..conditions import CONDITIONS, check_condition
 from ..profiles import Profile, content, current, get, locate
 from ..pruning import check_sparsity
+from .checks import check_learning_rate, check_seed, check_task_of, check_values
 from .store import digest
 
 
@@ -60,8 +63,8 @@ class Run:
         values = {
             "profile": profile,
             "sparsity": sparsity,
-            "seed": operator.index(self.seed),
-            "learning_rate": float(rate),
+            "seed": check_seed(self.seed),
+            "learning_rate": check_learning_rate(rate),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -92,8 +95,8 @@ def checkpoint_of(run):
     Returns
     -------
     Checkpoint or None
-        ``kind`` ("gradual" or "random"), ``sparsity``, ``seed``, and the keys that the store files it and the
-        burned-in model under.
+        ``kind`` ("gradual" or "random"), ``sparsity``, ``seed``, and the keys that the store files
+        it and the burned-in model under.
     """
     condition = CONDITIONS[run.condition]
     if condition.pretraining == "no pre-training":
@@ -112,15 +115,22 @@ def checkpoint_of(run):
 
 
 def _with_content(profile):
-    """All values that MLM training depends on: the whole part, and what its model and its text hold."""
+    """All values that MLM training depends on: the whole part, and what model and text hold."""
     model, text = content(locate(profile.model)), data.text_content(profile)
     return dataclasses.asdict(profile.pretraining) | {"model_content": model, "text_content": text}
 
 
-def plan(conditions, sparsities, tasks, seeds, learning_rates=None, profile=None):
+def plan(
+    conditions: Iterable[str],
+    sparsities: Iterable[float],
+    tasks: Iterable[str],
+    seeds: Iterable[int],
+    learning_rates: Iterable[float] | None = None,
+    profile: Profile | None = None,
+) -> list[Run]:
     """The runs of a sweep: every combination, each unpruned condition once for each task and seed.
 
-    All values are checked before anything is run.
+    All values are checked before anything is run, those of the profile as well.
 
     Parameters
     ----------
@@ -133,20 +143,75 @@ def plan(conditions, sparsities, tasks, seeds, learning_rates=None, profile=None
     Returns
     -------
     list of Run
+
+    Raises
+    ------
+    ValueError, TypeError
+        If a value is none that a run could take, or there is nothing to run.
     """
     profile = profile or current()
+    check_values(profile)
+    check_profile(profile)
+    conditions, sparsities, tasks, seeds = map(list, (conditions, sparsities, tasks, seeds))
+    rates = list(profile.learning_rates if learning_rates is None else learning_rates)
+    for task in tasks:
+        check_task_of(profile, task)
     runs = {}
     for condition in map(check_condition, conditions):
         for sparsity in sparsities if CONDITIONS[condition].prunes else [0.0]:
             for task in tasks:
                 for seed in seeds:
-                    for rate in learning_rates or profile.learning_rates:
+                    for rate in rates:
                         run = Run(condition, task, sparsity, seed, rate, profile)
                         runs[run.key] = run
+    if not runs:
+        raise ValueError(
+            "there is nothing to run: give at least one condition, task, seed and learning rate, "
+            "and a sparsity for the conditions that prune"
+        )
     return list(runs.values())
 
 
-def tell(runs, store):
+def superseded(runs, store):
+    """Finished runs that differ from these in what model or data held, or in the course's version.
+
+    Parameters
+    ----------
+    runs : iterable of Run
+    store : helpers.lab.store.RunStore
+
+    Returns
+    -------
+    list of str
+        Their keys. The store keeps them, but their numbers are not those of what is here now.
+    """
+    by_name = {}
+    for key in store.keys():
+        by_name.setdefault(key.rpartition("-")[0], []).append(key)
+    found = {}
+    for run in runs:
+        for key in by_name.get(run.key.rpartition("-")[0], ()):
+            if key != run.key and key not in found:
+                record = store.read(key)
+                if record and _same_configuration(record["run"], run):
+                    found[key] = True
+    return list(found)
+
+
+def _same_configuration(filed, run):
+    """Whether a filed run has the values of this one, whatever its model and its data hold."""
+    ours = json.loads(json.dumps(dataclasses.asdict(run)))
+    theirs = filed["profile"]
+    # earlier versions had no parts
+    parts = [part for part in ("pretraining", "fine_tuning") if part in theirs]
+    return (
+        filed["learning_rate"] == ours["learning_rate"]
+        and theirs["name"] == run.profile.name
+        and all(theirs[part] == ours["profile"][part] for part in parts)
+    )
+
+
+def tell(runs: list[Run], store) -> str:
     """How much work runs are, in words: runs, checkpoints, steps, and what is done already.
 
     Parameters
@@ -169,8 +234,21 @@ def tell(runs, store):
         int(np.sum(run.profile.fine_tuning.epochs_for(run.condition, run.sparsity)))
         for run in fine_tuned
     )
+    told = (
+        f"{len(runs)} runs, {len(runs) - len(todo)} of them done. To do: {len(steps)} checkpoints "
+        f"with {sum(steps.values()) + sum(burn_ins.values()):,} MLM steps in all, as far as they "
+        f"are not in {store.folder} yet, and {len(fine_tuned)} fine-tunings with {epochs:,} "
+        "epochs in all."
+    )
+    old = superseded(todo, store)
+    return f"{told} {tell_superseded(old, store)}" if old else told
+
+
+def tell_superseded(keys: list[str], store) -> str:
+    """What is said of old runs: how many, where they are, and why they are not used."""
+    which = "1 finished run has" if len(keys) == 1 else f"{len(keys)} finished runs have"
     return (
-        f"{len(runs)} runs, {len(runs) - len(todo)} of them done. To do: {len(steps)} checkpoints with "
-        f"{sum(steps.values()) + sum(burn_ins.values()):,} MLM steps in all, as far as they are not in "
-        f"{store.folder} yet, and {len(fine_tuned)} fine-tunings with {epochs:,} epochs in all."
+        f"{which} the same settings, but came from another model, other data or an earlier version "
+        f"of the course. What stands in {store.folder / 'runs'} stays there. It is not used, "
+        "because what is here now may give other numbers; the runs are made anew."
     )

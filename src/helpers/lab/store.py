@@ -11,8 +11,11 @@ import warnings
 from pathlib import Path
 
 import pandas as pd
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
-from torch import distributed
+
+from .. import machine
 
 COLUMNS = [
     "profile",
@@ -41,18 +44,23 @@ class RunStore:
 
     Any number of processes may write to it at once, and any of them may be killed at any moment:
 
-    - Every file is written under another name first and then renamed, so that an interruption leaves either the
-      whole of it or nothing. A file that was damaged later is noticed by its checksum and made again.
-    - Who makes a run or a checkpoint holds its lock; the others wait for the result. The lock is the operating
+    - Every file is written under another name first and then renamed, so that an interruption
+      leaves either the
+      whole of it or nothing. A file that was damaged later is noticed by its checksum and made
+      again.
+    - Who makes a run or a checkpoint holds its lock; the others wait for the result. The lock is
+      the operating
       system's (``flock``, by `filelock`), so it ends with its owner, however that dies.
-    - ``work`` holds the Trainer's checkpoints of what is not finished: who takes it up later resumes from there.
+    - ``work`` holds the Trainer's checkpoints of what is not finished: who takes it up later
+      resumes from there.
 
-    Between machines this asks a shared folder to keep locks for all of them: NFS version 4 and Lustre mounted with
-    ``flock`` do, though a lock of a machine that died stays until the server has given it up, a minute or two. A
-    folder that keeps locks for each machine alone (``local_lock``, ``localflock``) or not at all costs double work,
-    and two trainings that write the same ``work`` folder may then fail, but what is filed is whole all the same. A
-    file system without ``flock`` gets lock files instead, with a warning; those outlive a machine that died, and
-    must be deleted by hand from ``locks``.
+    Between machines this asks a shared folder to keep locks for all of them: NFS version 4 and
+    Lustre mounted with ``flock`` do, though a lock of a machine that died stays until the server
+    has given it up, a minute or two. A folder that keeps locks for each machine alone
+    (``local_lock``, ``localflock``) or not at all costs double work, and two trainings that write
+    the same ``work`` folder may then fail, but what is filed is whole all the same. A file system
+    without ``flock`` gets lock files instead, with a warning; those outlive a machine that died,
+    and must be deleted by hand from ``locks``.
 
     Parameters
     ----------
@@ -64,7 +72,13 @@ class RunStore:
     def __init__(self, folder, wait=True):
         self.folder, self.wait, self._locks = Path(folder), wait, {}
         for part in ("runs", "checkpoints", "work", "locks"):
-            (self.folder / part).mkdir(parents=True, exist_ok=True)
+            try:
+                (self.folder / part).mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise type(error)(
+                    f"{self.folder} cannot hold a run store: {error}. Name a folder that you may "
+                    "write to, or copy the course to one"
+                ) from error
 
     @contextlib.contextmanager
     def lock(self, key):
@@ -82,44 +96,39 @@ class RunStore:
     def read(self, key):
         """The record of a finished run (``rows``, ``run``, ``provenance``), or None."""
         path = self.folder / "runs" / f"{key}.json"
-        if not path.is_file():
+        if not path.exists():
             return None
-        try:
-            record = json.loads(path.read_text())
-            if record.pop("checksum") == digest(record):
-                return record
-        except (ValueError, KeyError, AttributeError, TypeError):
-            pass
-        warnings.warn(f"{path} is damaged; the run will be made again", stacklevel=2)
-        return None
+        record = _checked(path, key)
+        if record is None:
+            warnings.warn(f"{path} is damaged; the run will be made again", stacklevel=2)
+        return record
 
     def write(self, key, record):
         """File a finished run; what its training left in ``work`` is removed."""
-        record = json.loads(json.dumps(record))
+        record = _signed(record, key)
         with self.lock(key):
-            part = self._part(key)
+            part, path = self._part(key), self.folder / "runs" / f"{key}.json"
             with open(part, "w") as file:
-                json.dump(record | {"checksum": digest(record)}, file, indent=1)
-            os.replace(part, self.folder / "runs" / f"{key}.json")
+                json.dump(record, file, indent=1)
+            self._file(part, path)
             _remove(self.folder / "work" / key)
+
+    def keys(self):
+        """The keys of all finished runs, in order."""
+        return sorted(path.stem for path in (self.folder / "runs").glob("*.json"))
 
     def rows(self, keys=None):
         """The tidy rows of all finished runs, or of those among `keys`, as a data frame."""
-        keys = (
-            [path.stem for path in sorted((self.folder / "runs").glob("*.json"))]
-            if keys is None
-            else keys
-        )
-        records = [self.read(key) for key in keys]
+        records = map(self.read, self.keys() if keys is None else keys)
         return pd.DataFrame(
             [row for record in records if record for row in record["rows"]], columns=COLUMNS
         )
 
     def checkpoint(self, key, make):
-        """The folder of a checkpoint, made by ``make(folder, work)`` if it is not there or was damaged.
+        """The folder of a checkpoint, made by ``make(folder, work)`` if none is there.
 
-        Where several processes train together (``accelerate launch``), all of them call this and then ``make``; the
-        first decides whether to, and what it made is filed.
+        Where several processes train together (``accelerate launch``), all of them call this and
+        then ``make``; the first decides whether to, and what it made is filed.
 
         Returns
         -------
@@ -128,50 +137,57 @@ class RunStore:
             What ``make`` returned, with the ``files`` and their checksums.
         """
         folder, work = self.folder / "checkpoints" / key, self.folder / "work" / key
-        info = _first(lambda: _whole(folder))
+        first = _is_first()
+        info = _from_first(lambda: _whole(folder))
         if info is None:
-            with self.lock(key) if _rank() == 0 else contextlib.nullcontext():
-                info = _first(
-                    lambda: _whole(folder)
-                )  # another process may have made it while this one waited
+            with self.lock(key) if first else contextlib.nullcontext():
+                # another process may have made it while this one waited
+                info = _from_first(lambda: _whole(folder))
                 if info is None:
-                    info = self._made(key, make, folder, work)
+                    made = self._made(key, make, work) if first else _thrown_away(make, work)
+                    info = _from_first(lambda: made)
         return folder, info
 
-    def _made(self, key, make, folder, work):
-        if _rank():  # what it saves is what the first process saves
-            with tempfile.TemporaryDirectory() as part:
-                make(Path(part), work)
-            return _first(None)
+    def _made(self, key, make, work):
         part = self._part(key)
         part.mkdir()
         try:
             info = make(part, work)
             info["files"] = {path.name: _file_digest(path) for path in sorted(part.iterdir())}
-            (part / "info.json").write_text(json.dumps(info, indent=1))
-            if folder.is_dir():  # damaged
-                os.replace(folder, self._part(key))
-            try:
-                part.rename(folder)
-            except OSError:
-                if not (folder / "info.json").is_file():
-                    raise
-                # another process made it meanwhile, where locks do not hold; the two are equal
+            (part / "info.json").write_text(json.dumps(_signed(info, key), indent=1))
+            self._file(part, self.folder / "checkpoints" / key)
         finally:
             _remove(part)
         _remove(work)
-        return _first(lambda: info)
+        return info
+
+    def _file(self, part, path):
+        """Give what was made its name; what stands there, damaged or of another kind, makes way."""
+        if path.is_dir():  # a folder takes the place of no file, and a file that of no folder
+            os.replace(path, self._part(path.name))
+        elif path.exists() and part.is_dir():
+            path.unlink()
+        try:
+            os.replace(part, path)
+        except OSError:
+            if not (path / "info.json").is_file():
+                raise
+            # another process made it meanwhile, where locks do not hold; the two are equal
 
     def clean(self):
         """Remove what killed processes left behind and nobody can use.
 
-        That is what is half written, and the Trainer's checkpoints of what is finished by now. Those of unfinished
-        runs stay, to resume from.
+        That is what is half written, and the Trainer's checkpoints of what is finished by now.
+        Those of unfinished runs stay, to resume from.
         """
-        for path in (self.folder / "work").iterdir():
+        for path in sorted((self.folder / "work").iterdir()):
             half = path.name.endswith(".part")
             key = path.name.rsplit(".", 2)[0] if half else path.name
-            with contextlib.suppress(Busy), RunStore(self.folder, wait=False).lock(key):
+            # what may not be removed stays
+            with (
+                contextlib.suppress(Busy, PermissionError),
+                RunStore(self.folder, wait=False).lock(key),
+            ):
                 if (
                     half
                     or (self.folder / "runs" / f"{key}.json").is_file()
@@ -180,7 +196,7 @@ class RunStore:
                     _remove(path)
 
     def publish(self, name, text):
-        """Write a text file into the store's folder; who reads it meanwhile sees the old one or the new one, whole."""
+        """Write a text file into the store's folder; who reads it meanwhile sees a whole one."""
         part = self._part(name)
         part.write_text(text)
         os.replace(part, self.folder / name)
@@ -194,6 +210,25 @@ def digest(values):
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def _signed(values, key):
+    """Values that are JSON, with what they are filed under and a checksum."""
+    values = json.loads(json.dumps(values)) | {"key": key}
+    return values | {"checksum": digest(values)}
+
+
+def _checked(path, key):
+    """What a file holds that `_signed` made for this key; None if it is damaged or another's."""
+    try:
+        values = json.loads(path.read_text())
+        checksum = values.pop("checksum")
+        # stores of earlier versions do not repeat the key
+        if checksum == digest(values) and values.pop("key", key) == key:
+            return values
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        pass
+    return None
+
+
 def _file_digest(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -201,13 +236,13 @@ def _file_digest(path):
 
 def _whole(folder):
     """What a checkpoint's info.json says, or None if the checkpoint is not there or was damaged."""
-    if not folder.is_dir():
+    if not folder.exists():
         return None
+    info = _checked(folder / "info.json", folder.name)
     try:
-        info = json.loads((folder / "info.json").read_text())
         if all(_file_digest(folder / name) == digest for name, digest in info["files"].items()):
             return info
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, KeyError, AttributeError, TypeError):
         pass
     warnings.warn(f"{folder} is damaged; the checkpoint will be made again", stacklevel=3)
     return None
@@ -220,17 +255,20 @@ def _remove(path):
         path.unlink(missing_ok=True)
 
 
-def _rank():
-    """Which of the processes that train together this is."""
-    return (
-        distributed.get_rank() if distributed.is_available() and distributed.is_initialized() else 0
-    )
+def _thrown_away(make, work):
+    """Take part in making a checkpoint; what this process saves is what the first one saves."""
+    with tempfile.TemporaryDirectory() as part:
+        make(Path(part), work)
 
 
-def _first(value):
+def _is_first():
+    """Whether this is the first of the processes that train together."""
+    return machine.launched_processes() == 1 or PartialState().is_main_process
+
+
+def _from_first(value):
     """What ``value()`` is in the first of the processes that train together, for all of them."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return value()
-    box = [value() if _rank() == 0 else None]
-    distributed.broadcast_object_list(box)
+    box = [value() if _is_first() else None]
+    if machine.launched_processes() > 1:
+        broadcast_object_list(box)
     return box[0]

@@ -1,19 +1,19 @@
-"""Carry out tasks that need one another: in this process, in processes that share the machine, or on a Ray cluster.
+"""Carry out tasks that need one another: here, in processes on this machine, or on a Ray cluster.
 
 Nothing here knows what the tasks do.
 """
 
 import os
+import socket
 import threading
 import time
 import traceback
-from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from math import inf
-from multiprocessing import get_context
-from typing import Callable
+from multiprocessing import get_all_start_methods, get_context
 
 import torch
 from tqdm.auto import tqdm
@@ -22,13 +22,15 @@ from .. import machine
 
 ATTEMPTS = 3  # how often a task is tried whose worker was lost
 AGAIN = 5.0  # seconds until a task that another process is busy with is tried again
+PATIENCE = 10.0  # seconds for a Ray cluster to answer
 
 
 @dataclass(frozen=True)
 class Task:
     """A function of a module, its arguments, and the names of the tasks that must be done first.
 
-    The function returns False if another process is busy with the same task, which is then tried again later.
+    The function returns False if another process is busy with the same task. It is tried again
+    later.
     """
 
     name: str
@@ -55,8 +57,21 @@ class FailedTasks(RuntimeError):
         )
 
 
+@dataclass
+class _Job:
+    """A task, and how far it is."""
+
+    task: Task
+    state: str = "waiting"  # then "running", then "done" or "failed"
+    not_before: float = 0.0  # another process is busy with it: when to try again
+    lost: int = 0  # workers that were killed over it
+    error: Exception | None = None
+
+
 def carry_out(tasks, engine, progress=True, on_done=None):
-    """Carry out tasks, each as soon as what it needs is done and a worker is free, the first in the list first.
+    """Carry out tasks, each as soon as what it needs is done and a worker is free.
+
+    Of those that are ready the first in the list comes first.
 
     Parameters
     ----------
@@ -72,62 +87,68 @@ def carry_out(tasks, engine, progress=True, on_done=None):
     FailedTasks
         At the end, when all tasks that can be done are done.
     """
-    waiting = {task.name: task for task in tasks}
-    running, done, failures, lost, not_before = {}, set(), {}, Counter(), {}
+    jobs = {task.name: _Job(task) for task in tasks}
+    running = {}  # future → job
     with engine, tqdm(total=len(tasks), desc="sweep", disable=not progress) as bar:
-        while waiting or running:
-            now = time.monotonic()
-            for task in [
-                t
-                for t in waiting.values()
-                if done.issuperset(t.needs) and not_before.get(t.name, 0) <= now
-            ]:
+        while running or _waiting(jobs):
+            for job in _ready(jobs):
                 if len(running) >= engine.jobs:
                     break
-                bar.set_postfix_str(task.name)
-                running[engine.submit(task.function, *task.arguments)] = waiting.pop(task.name)
-            if not running:  # all that is ready is being made by others
-                time.sleep(
-                    max(0, min(not_before[name] for name in waiting if name in not_before) - now)
-                )
+                bar.set_postfix_str(job.task.name)
+                job.state = "running"
+                running[engine.submit(job.task.function, *job.task.arguments)] = job
+            busy = [job.not_before for job in _waiting(jobs) if job.not_before]
+            if not running:  # all that is left is being made by others
+                time.sleep(max(0, min(busy) - time.monotonic()))
                 continue
-            finished, _ = wait(running, AGAIN if not_before else None, FIRST_COMPLETED)
+            finished, _ = wait(running, AGAIN if busy else None, FIRST_COMPLETED)
             for future in finished:
-                task = running.pop(future)
-                not_before.pop(task.name, None)
-                error = future.exception()
-                if error is None and future.result() is False:
-                    waiting[task.name], not_before[task.name] = task, time.monotonic() + AGAIN
-                elif error is None:
-                    done.add(task.name)
+                job = running.pop(future)
+                _settle(job, future, jobs)
+                if job.state == "done":
                     bar.update()
                     if on_done:
-                        on_done(task.name)
-                elif (
-                    isinstance(error, BrokenProcessPool) and lost[task.name] < ATTEMPTS - 1
-                ):  # its worker was killed
-                    lost[task.name] += 1
-                    waiting = {task.name: task} | waiting
-                else:
-                    tqdm.write(
-                        "".join(traceback.format_exception(error))
-                        + f"{task.name} failed; the others go on"
-                    )
-                    _give_up(
-                        task.name, getattr(error, "cause", error), waiting, failures
-                    )  # Ray's errors wrap the task's own
+                        on_done(job.task.name)
+    failures = {name: job.error for name, job in jobs.items() if job.state == "failed"}
     if failures:
         raise FailedTasks(failures, len(tasks)) from next(iter(failures.values()))
 
 
-def _give_up(name, error, waiting, failures):
-    failures[name] = error
-    for task in list(waiting.values()):
-        if name in task.needs:
-            del waiting[task.name]
-            _give_up(
-                task.name, RuntimeError(f"not tried, because {name} failed"), waiting, failures
-            )
+def _waiting(jobs):
+    return [job for job in jobs.values() if job.state == "waiting"]
+
+
+def _ready(jobs):
+    """The jobs that could start now."""
+    now = time.monotonic()
+    return [
+        job
+        for job in _waiting(jobs)
+        if job.not_before <= now and all(jobs[name].state == "done" for name in job.task.needs)
+    ]
+
+
+def _settle(job, future, jobs):
+    """Note how a job ended, or that it has to be tried again."""
+    error = future.exception()
+    if error is None and future.result() is False:  # another process is at it
+        job.state, job.not_before = "waiting", time.monotonic() + AGAIN
+    elif error is None:
+        job.state = "done"
+    elif isinstance(error, BrokenProcessPool) and job.lost < ATTEMPTS - 1:  # its worker was killed
+        job.state, job.lost = "waiting", job.lost + 1
+    else:
+        lines = "".join(traceback.format_exception(error))
+        tqdm.write(f"{lines}{job.task.name} failed; the others go on")
+        _give_up(job, getattr(error, "cause", error), jobs)  # Ray's errors wrap the task's own
+
+
+def _give_up(job, error, jobs):
+    """A job failed: so do those that need it."""
+    job.state, job.error = "failed", error
+    for other in _waiting(jobs):
+        if job.task.name in other.task.needs:
+            _give_up(other, RuntimeError(f"not tried, because {job.task.name} failed"), jobs)
 
 
 class Here:
@@ -153,21 +174,25 @@ class Here:
 class Processes:
     """Processes on this machine, which divide its cores; each sees one GPU, if there are any.
 
-    Each is a pool of its own, so that a process that is killed takes no other with it.
+    Each is a pool of its own, so that a process that is killed takes no other with it. Without GPUs
+    they are forked from a server that has imported what they need. The server stays until this
+    process ends, so that only the first sweep of a notebook waits for the imports.
 
     Parameters
     ----------
     jobs : int
+    preload : sequence of str
+        Modules that the server imports.
     """
 
-    def __init__(self, jobs):
-        self.jobs = jobs
-        cores = (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
-        self.threads, self.gpus = max(1, cores // jobs), torch.cuda.device_count()
+    def __init__(self, jobs, preload=()):
+        self.jobs, self.gpus = jobs, torch.cuda.device_count()
+        self.cores = max(1, machine.cores() // jobs)
+        # a process that is forked from one that has looked for GPUs cannot use them
+        fork = "forkserver" in get_all_start_methods() and not self.gpus
+        self._context = get_context("forkserver" if fork else "spawn")
+        if fork:
+            self._context.set_forkserver_preload(list(preload))
 
     def __enter__(self):
         self._ends = {}
@@ -195,24 +220,25 @@ class Processes:
         return future
 
     def _pool(self, slot):
-        context = get_context("spawn")
         if slot in self._ends:
             self._ends[slot].close()
-        theirs, self._ends[slot] = context.Pipe(duplex=False)
-        return ProcessPoolExecutor(1, context, initializer=_begin, initargs=(theirs, self.threads))
+        theirs, self._ends[slot] = self._context.Pipe(duplex=False)
+        begin = theirs, self.cores, machine.variables()
+        return ProcessPoolExecutor(1, self._context, initializer=_begin, initargs=begin)
 
     def _end(self):
         for end in self._ends.values():
             end.close()
 
 
-def _begin(pipe, threads):
-    torch.set_num_threads(threads)
+def _begin(pipe, cores, variables):
+    machine.take_over(variables)  # a server that forks knows those of its own start
+    machine.limit_cores(cores)
     threading.Thread(target=_end_with_parent, args=(pipe,), daemon=True).start()
 
 
 def _end_with_parent(pipe):
-    """End this process when the other end of a pipe closes: the parent wants it so, or was killed."""
+    """End this process when a pipe's other end closes: the parent wants it so, or was killed."""
     try:
         pipe.recv_bytes()
     except (EOFError, OSError):
@@ -221,16 +247,24 @@ def _end_with_parent(pipe):
 
 
 class OnRay:
-    """Remote tasks on a Ray cluster; tasks whose worker or machine is lost are tried again elsewhere.
+    """Remote tasks on a Ray cluster; where a worker or a machine is lost, they are tried elsewhere.
 
     Parameters
     ----------
     address : str or True
-        Of a running cluster; True for the one that RAY_ADDRESS names, or else a new one on this machine.
+        Of a running cluster; True for the one that RAY_ADDRESS names, or else a new one on this
+        machine.
     cpus : float
         Cores for each task.
     gpus : float, optional
         GPUs for each task, such as 0.5 for two tasks on one; default 1 where the cluster has any.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If Ray is not installed.
+    ConnectionError
+        If nobody answers at the address.
     """
 
     jobs = inf  # Ray keeps the queue
@@ -243,6 +277,7 @@ class OnRay:
                 "Ray is not installed; pip install -e .[ray] adds it, or leave out ray"
             ) from None
         self.ray, self.address, self.cpus, self.gpus = ray, address, cpus, gpus
+        _check_address(os.environ.get("RAY_ADDRESS") if address is True else address)
 
     def __enter__(self):
         ray = self.ray
@@ -271,6 +306,27 @@ class OnRay:
         return self._remote.remote(self.cpus, function, *arguments).future()
 
 
+def _check_address(address):
+    """Refuse an address where no Ray cluster answers: Ray itself would ask for many minutes."""
+    host, colon, port = (address or "auto").removeprefix("ray://").rpartition(":")
+    if not colon:  # "auto" or "local"
+        if address not in (None, "", "auto", "local"):
+            raise ValueError(
+                f"{address!r} is no address of a Ray cluster; write HOST:PORT, or auto for the one "
+                "that runs on this machine"
+            )
+        return
+    if not port.isdigit() or int(port) > 65_535:
+        raise ValueError(f"the port of a Ray cluster must be in 0 to 65535, got {address!r}")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+    except OSError as error:
+        raise ConnectionError(
+            f"no Ray cluster answers at {address!r} ({error}); start one with ray start --head, or "
+            "leave out the address for a new one on this machine"
+        ) from None
+
+
 def _remote(cpus, function, *arguments):
-    torch.set_num_threads(max(1, int(cpus)))
+    machine.limit_cores(int(cpus))
     return function(*arguments)

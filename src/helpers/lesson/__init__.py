@@ -3,10 +3,16 @@
 A notebook opens with ``course = lesson.start()``.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from .. import plots, profiles
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True)
@@ -24,13 +30,13 @@ class Course:
     store: str = "runs"
 
     @cached_property
-    def tokenizer(self):
+    def tokenizer(self) -> PreTrainedTokenizerBase:
         """The tokenizer of the profile's model."""
         from .. import data
 
         return data.load_tokenizer(self.profile.model)
 
-    def load_model(self):
+    def load_model(self) -> PreTrainedModel:
         """The profile's pre-trained model with its MLM head, loaded anew each time."""
         from .. import data, training
 
@@ -38,7 +44,7 @@ class Course:
         return data.load(self.profile.model, lambda: training.load_mlm(where)).eval()
 
 
-def start(**changes):
+def start(**changes) -> Course:
     """Set the course's look for figures, and say what the notebook works with.
 
     Parameters

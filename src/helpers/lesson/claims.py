@@ -1,66 +1,144 @@
-"""The claims: for each of the paper's the evidence, with its 95% interval, and a verdict by a stated rule.
+"""The claims: for each of the paper's the evidence, with 95% intervals, and a verdict by a rule.
 
-One function a claim; its docstring is the rule. Rules that read an interval read it alike: a claim is *supported* where the whole
-interval says so, *not supported* where the whole interval says otherwise, and where it reaches to both sides nobody can
-say.
+One function a claim; the words beside it are its rule. A claim is *supported* where the whole
+interval says so, *not supported* where the whole interval says otherwise. Where the interval
+reaches to both sides nobody *can say*, or, if it is wider than the rule allows for any verdict of
+support, there are *not enough seeds*. How intervals are made stands in `helpers.analysis`.
 """
 
-import inspect
+import itertools
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from .. import analysis, paper, profiles, reference
 from ..tasks import NAMES
 
-POINT = 0.01  # the loss of accuracy that counts as none
-NATS = 0.05  # the rise of the MLM loss that counts as none: a masked word is 5% harder to guess
+POINT = analysis.MARGIN  # the loss of accuracy that counts as none
+NATS = 0.05  # the rise of a loss that counts as none: a masked word is 5% harder to guess
 LITTLE = 0.05  # transfer worth less than this leaves nothing to lose
+STRAIGHT = 0.9  # the share of the variance that a straight line must explain
+TIMES = 2  # how much more a task must lose than another
 YOURS, TABLES = "your runs", "the paper's own tables"
 WORDS = {True: "supported", False: "not supported", None: "cannot say"}
+NOT_RUN, FEW = "not run", "not enough seeds"
+VERDICTS = (*WORDS.values(), FEW, NOT_RUN)
+
+FROM_ROWS, FROM_WEIGHTS, RULES = {}, {}, {}
 
 
 class Finding(NamedTuple):
-    """What a source says of a claim: evidence in words, and whether the claim holds (None: cannot say)."""
+    """What a source says of a claim.
+
+    Attributes
+    ----------
+    evidence : str
+        In words and numbers.
+    holds : bool or None
+        None: open.
+    lacks : str or None
+        Why it is open, if it is not that the evidence points both ways: "not run" or "not enough
+        seeds".
+    settles : str or None
+        What would settle it, if it is open and that can be computed.
+    """
 
     evidence: str
     holds: bool | None
+    lacks: str | None = None
+    settles: str | None = None
 
     @property
-    def verdict(self):
-        return WORDS[self.holds]
+    def verdict(self) -> str:
+        """One of `VERDICTS`."""
+        return self.lacks or WORDS[self.holds]
 
 
-def every(answers):
-    """Whether all of several answers are yes: False if one is no, None if one is open or there are none."""
+def claim(number: int, words: str, source: dict = FROM_ROWS):
+    """Make a function the judge of a claim, by a rule in words."""
+
+    def register(function):
+        source[number], RULES[number] = function, " ".join(words.split())
+        return function
+
+    return register
+
+
+def rule(number: int) -> str:
+    """The rule of a claim, in words."""
+    if number not in RULES:
+        raise ValueError(
+            f"there is no claim {number!r}; the paper's claims here are 1 to {max(RULES)}"
+        )
+    return RULES[number]
+
+
+def every(answers) -> bool | None:
+    """Whether all answers are yes: False if one is no, None if one is open or none are given."""
     answers = list(answers)
     return False if False in answers else None if None in answers or not answers else True
 
 
-def below(low, high, bound):
-    """Whether an interval lies below a bound: None if it reaches to both sides, or is not known (NaN)."""
-    return True if high <= bound else False if low > bound else None
+def together(findings) -> Finding:
+    """One finding of a claim's parts: it holds if all do, and lacks what an open part lacks."""
+    findings = list(findings)
+    holds = every(finding.holds for finding in findings)
+    open_parts = [finding for finding in findings if finding.holds is None]
+    lacks = [finding.lacks for finding in open_parts]
+    return Finding(
+        "; ".join(finding.evidence for finding in findings),
+        holds,
+        next((word for word in (NOT_RUN, FEW) if word in lacks), None) if holds is None else None,
+        " ".join(filter(None, (finding.settles for finding in open_parts))) or None
+        if holds is None
+        else None,
+    )
 
 
-def above(low, high, bound):
-    """Whether an interval lies above a bound: None if it reaches to both sides, or is not known (NaN)."""
+def within(low: float, high: float, least: float, most: float) -> bool | None:
+    """Whether an interval lies between bounds: None if it crosses one, or is not known (NaN)."""
+    if least <= low and high <= most:
+        return True
+    return False if low > most or high < least else None
+
+
+def below(low: float, high: float, bound: float) -> bool | None:
+    """Whether an interval lies below a bound: None if it crosses it, or is not known (NaN)."""
+    return within(low, high, -np.inf, bound)
+
+
+def above(low: float, high: float, bound: float) -> bool | None:
+    """Whether an interval lies above a bound: None if it crosses it, or is not known (NaN)."""
     return True if low > bound else False if high <= bound else None
+
+
+# Evidence in words
 
 
 def _range(table, low=0.0, high=1.0):
     return table[(table.index > low - 1e-9) & (table.index < high + 1e-9)]
 
 
-def _interval(low, high, digits):
-    return "one run, no interval" if np.isnan(low) else f"{low:.{digits}f} to {high:.{digits}f}"
+def _interval(low, high, digits, sign=""):
+    if np.isnan(low):
+        return "one run, no interval"
+    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+
+
+def _told(row, scale, digits, unit="", sign=""):
+    mean, low, high = (
+        round(scale * row[end], digits) + 0.0 for end in ("mean", "low", "high")
+    )  # no -0.0
+    runs = row.get("collapsed", 0)
+    fallen = f"; {runs:.0f} of {row.seeds:.0f} seeds collapsed" if runs else ""
+    number = f"{mean:{sign}.{digits}f} {unit}".strip()
+    return f"{number} ({_interval(low, high, digits)}{fallen})"
 
 
 def _points(row, sign=""):
-    row = (100 * row).round(1) + 0.0  # no -0.0
-    return f"{row['mean']:{sign}.1f} points ({_interval(row.low, row.high, 1)})"
+    return _told(row, 100, 1, "points", sign)
 
 
 def _more(row):
@@ -71,18 +149,110 @@ def _at(table, tell=_points):
     return ", ".join(f"{tell(row)} at {100 * sparsity:.0f}%" for sparsity, row in table.iterrows())
 
 
-def _lost(rows, condition, **options):
-    return -analysis.pooled_differences(rows, condition, "dense", 0.0, **options).rename(
-        columns={"low": "high", "high": "low"}
+# What would settle a claim
+
+
+def _seeds_at(table, room):
+    """How many seeds make each row's interval ± room; infinite where 200 are too few."""
+    return pd.Series(
+        [
+            analysis.seeds_needed(deviation, far) or np.inf
+            for deviation, far in zip(table.deviation, room, strict=True)
+        ],
+        table.index,
+        dtype=float,
     )
 
 
-def _regained(rows):
-    return analysis.pooled_differences(rows, "info_deletion", "prune_pretrain")
+def _sentence(row, room, seeds, where="", scale=100, unit="points", digits=1):
+    """What would settle a claim: the interval that is, that must be, and the seeds it takes."""
+    if np.isnan(row.deviation):
+        return _MORE
+    is_now = f"{where}the interval is ±{scale * (row.high - row.low) / 2:.{digits}f} {unit}"
+    take = f"about {seeds:.0f} seeds" if np.isfinite(seeds) else "more than 200 seeds"
+    return (
+        f"{is_now} and decides at ±{scale * room:.{digits}f}: {take} instead of {row.seeds:.0f}, "
+        "if mean and spread stay as they are."
+    )
+
+
+_MORE = f"Run at least {analysis.ENOUGH} seeds."
+
+
+def _first_up(text):
+    return text[:1].upper() + text[1:]
+
+
+def _hardest(table, room, **words):
+    """The sentence of the row that needs the most seeds."""
+    seeds = _seeds_at(table, room)
+    at = seeds.idxmax()
+    return _first_up(_sentence(table.loc[at], room[at], seeds[at], f"at {100 * at:.0f}% ", **words))
+
+
+def _judged(table, evidence, least=-np.inf, most=np.inf, **words):
+    """The finding that every row of differences lies between two bounds."""
+    answers = [within(row.low, row.high, least, most) for _, row in table.iterrows()]
+    holds = every(answers)
+    if holds is not None:
+        return Finding(evidence, holds)
+    left = table[[answer is None for answer in answers]]
+    room = np.minimum((left["mean"] - least).abs(), (left["mean"] - most).abs())
+    # at best the mean is 0: is the interval then within the bounds?
+    blunt = ~((left.high - left.low) / 2 <= min(abs(least), abs(most)))
+    return Finding(evidence, None, FEW if blunt.any() else None, _hardest(left, room, **words))
+
+
+def _not_run(evidence):
+    return Finding(evidence, None, NOT_RUN)
+
+
+def _confounded(finding, verdict, who):
+    """The finding, but open if its verdict may come from fine-tuning one of the two longer."""
+    if finding.holds is not verdict:
+        return finding
+    return Finding(
+        f"{finding.evidence}; but {who} was fine-tuned longer",
+        None,
+        None,
+        "Fine-tune both equally long.",
+    )
+
+
+def equal_epochs(fine_tuning: dict) -> bool:
+    """Whether all conditions are fine-tuned equally long; epochs before and after pruning add up.
+
+    Parameters
+    ----------
+    fine_tuning : dict
+        The fields of `helpers.profiles.FineTuning`.
+    """
+
+    def totals(value):
+        if isinstance(value, int):
+            return {value}
+        if not any(isinstance(part, (list, tuple)) for part in value):
+            return {sum(value)}  # (before, after), without sparsities
+        return {sum(epochs) if np.ndim(epochs) else epochs for _, epochs in value}
+
+    fields = ("epochs", "deletion_epochs", "before_after_epochs")
+    return len(set.union(*(totals(fine_tuning[field]) for field in fields))) == 1
+
+
+def _equally_long(rows):
+    """Whether all conditions were fine-tuned equally long, by the rows' note or their profile."""
+    if "fine_tuning" in rows.attrs:
+        return equal_epochs(rows.attrs["fine_tuning"])
+    known = profiles.PROFILES | {profiles.current().name: profiles.current()}
+    named = [known[name] for name in rows.profile.unique() if name in known]
+    return all(equal_epochs(vars(profile.fine_tuning)) for profile in named)
 
 
 def _with_transfer(rows):
-    """The rows of the tasks on which pre-training is worth something: others have nothing to lose. All, if that was not measured."""
+    """The rows of the tasks on which pre-training is worth something: others have nothing to lose.
+
+    All, if that was not measured.
+    """
     means = rows[rows.metric == "accuracy"].groupby(["condition", "task"])["value"].mean()
     if not {"dense", "from_scratch"} <= set(means.index.get_level_values("condition")):
         return rows
@@ -92,9 +262,11 @@ def _with_transfer(rows):
 
 # Claims that tidy rows of one model settle
 
+_IN_NATS = {"scale": 1, "unit": "nats", "digits": 2}
 
-def loss_kept(measured):
-    """Half of claim 1: the MLM loss rises by at most 0.05 nats at every sparsity from 30% to 40% that was run.
+
+def loss_kept(measured: pd.DataFrame | dict) -> Finding:
+    """Half of claim 1: the MLM loss rises by at most 0.05 nats from 30% to 40%, as far as run.
 
     Parameters
     ----------
@@ -108,190 +280,260 @@ def loss_kept(measured):
     if isinstance(measured, dict):
         rises = pd.DataFrame({"mean": measured, "low": np.nan, "high": np.nan}, dtype=float)
     else:
-        rises = analysis.difference(
-            analysis.task_mean(measured, "mlm_loss"), "prune_pretrain", "dense", 0.0
-        ).set_index("sparsity")
+        rises = analysis.differences(measured, "prune_pretrain", metric="mlm_loss")
     tell = lambda row: (
         f"{row['mean']:+.3f} nats"
-        + (f" ({row.low:+.3f} to {row.high:+.3f})" if row.high > row.low else "")
+        + (f" ({_interval(row.low, row.high, 3, '+')})" if row.high - row.low > 1e-9 else "")
     )
     band = _range(rises, 0.3, 0.4)
     if band.empty:
-        return Finding(
-            f"MLM loss {_at(rises, tell)}: 30 to 40% was not run"
-            if len(rises)
-            else "MLM loss: 30 to 40% was not run",
-            None,
-        )
+        told = f"MLM loss {_at(rises, tell)}" if len(rises) else "MLM loss"
+        return _not_run(f"{told}: 30 to 40% was not run")
     # one checkpoint has no interval, but its loss is a mean over thousands of words
-    return Finding(
-        f"MLM loss {_at(band, tell)}",
-        every(
-            (row["mean"] if np.isnan(row.high) else row.high) <= NATS + 1e-9
-            for _, row in band.iterrows()
-        ),
+    one = band.low.isna()
+    band = band.assign(
+        low=band.low.where(~one, band["mean"]), high=band.high.where(~one, band["mean"])
     )
+    told = f"MLM loss {_at(band, tell)}"
+    return _judged(band, told, most=NATS + 1e-9, scale=1, unit="nats", digits=3)
 
 
-def accuracy_kept(rows):
-    """Half of claim 1: the mean accuracy falls by at most 1 point at every sparsity from 30% to 40% that was run."""
-    lost = _range(_lost(rows, "prune_pretrain"), 0.3, 0.4)
+def accuracy_kept(rows: pd.DataFrame) -> Finding:
+    """Half of claim 1: the mean accuracy falls by at most 1 point at 30% to 40%, as far as run."""
+    lost = _range(analysis.negative(analysis.differences(rows, "prune_pretrain")), 0.3, 0.4)
     if lost.empty:
-        return Finding("accuracy: 30 to 40% was not run", None)
+        return _not_run("accuracy: 30 to 40% was not run")
     rest = "" if np.isclose(lost.index, 0.4).any() else " (40% was not run)"
-    return Finding(
-        f"accuracy lost: {_at(lost)}{rest}",
-        every(below(row.low, row.high, POINT) for _, row in lost.iterrows()),
-    )
+    return _judged(lost, f"accuracy lost: {_at(lost)}{rest}", most=POINT)
 
 
-def no_effect(rows):
-    """From 30% to 40% sparsity, as far as run, the mean accuracy falls by at most 1 point and the MLM loss rises by at most
-    0.05 nats.
-    """
-    accuracy, loss = accuracy_kept(rows), loss_kept(rows)
-    return Finding(f"{accuracy.evidence}; {loss.evidence}", every([accuracy.holds, loss.holds]))
+@claim(
+    1,
+    """From 30% to 40% sparsity, as far as run, the mean accuracy falls by at most 1 point and
+    the MLM loss rises by at most 0.05 nats.""",
+)
+def no_effect(rows: pd.DataFrame) -> Finding:
+    """Claim 1, both halves."""
+    return together([accuracy_kept(rows), loss_kept(rows)])
 
 
-def hurt_equally(rows):
-    """At every sparsity from 40% to 60% that was run, pruning and information deletion differ by at most 1 point of mean accuracy."""
-    gain = _range(_regained(rows), 0.4, 0.6)
+@claim(
+    2,
+    """At every sparsity from 40% to 60% that was run, pruning and information deletion differ
+    by at most 1 point of mean accuracy.""",
+)
+def hurt_equally(rows: pd.DataFrame) -> Finding:
+    """Claim 2: what letting the weights move again wins back in the middle."""
+    gain = _range(analysis.differences(rows, "info_deletion", "prune_pretrain"), 0.4, 0.6)
     if gain.empty:
-        return Finding("40 to 60% was not run with both", None)
-    same = lambda low, high: (
-        True if -POINT <= low and high <= POINT else False if low > POINT or high < -POINT else None
-    )
-    return Finding(
-        f"information deletion minus pruning: {_at(gain, _more)}",
-        every(same(row.low, row.high) for _, row in gain.iterrows()),
-    )
+        return _not_run("40 to 60% was not run with both")
+    return _judged(gain, f"information deletion minus pruning: {_at(gain, _more)}", -POINT, POINT)
 
 
-def restriction_bites(rows):
-    """At some sparsity from 70% on, information deletion is certainly better than pruning; not supported if nowhere by more than 1 point."""
-    gain = _range(_regained(rows), 0.7)
+@claim(
+    3,
+    """At some sparsity from 70% on, information deletion is certainly better than pruning that
+    was fine-tuned equally long; not supported if it is certainly nowhere better by more than 1
+    point.""",
+)
+def restriction_bites(rows: pd.DataFrame) -> Finding:
+    """Claim 3: what letting the weights move again wins back at the end."""
+    gain = _range(analysis.differences(rows, "info_deletion", "prune_pretrain"), 0.7)
     if gain.empty:
-        return Finding("70% or more was not run with both", None)
-    holds = True if (gain.low > 0).any() else False if (gain.high <= POINT).all() else None
-    return Finding(f"won back: {_at(gain, _more)}", holds)
+        return _not_run("70% or more was not run with both")
+    told = f"won back: {_at(gain, _more)}"
+    if (gain.low > 0).any():
+        found = Finding(told, True)
+        return found if _equally_long(rows) else _confounded(found, True, "information deletion")
+    if (gain.high <= POINT).all():
+        return Finding(told, False)
+    better = gain[gain["mean"] > 0]
+    blunt = ~((gain.high - gain.low) / 2 <= POINT)
+    seeds = _seeds_at(better, better["mean"])
+    if len(better) and np.isfinite(seeds.min()) or gain.low.isna().all():
+        at = seeds.idxmin() if len(better) else gain["mean"].idxmax()
+        row = gain.loc[at]
+        settles = _sentence(row, row["mean"], seeds.get(at, np.inf), f"at {100 * at:.0f}% ")
+    else:
+        settles = _hardest(gain, (POINT - gain["mean"]).clip(lower=0))
+    return Finding(told, None, FEW if blunt.any() else None, _first_up(settles))
 
 
-def fits_without_recovering(rows):
-    """At the highest sparsity at which information deletion is certainly better than pruning, it certainly has the lower
-    training loss, and certainly less accuracy than dense.
+@claim(
+    4,
+    """At every sparsity from 60% to 80% that was run, information deletion fits the training
+    data as well as a dense model fine-tuned equally long, with a training loss higher by at
+    most 0.05 nats, and its accuracy is certainly lower.""",
+)
+def fits_without_recovering(rows: pd.DataFrame) -> Finding:
+    """Claim 4: the fit and the accuracy against dense."""
+    own = rows[(rows.condition == "info_deletion") & (rows.sparsity == 0)]
+    # the paper's information deletion has a dense model of its own, fine-tuned as long
+    dense = {"reference": "dense"} if own.empty else {"reference": "info_deletion", "at": 0.0}
+    loss, lost = (
+        _range(analysis.differences(rows, "info_deletion", metric=metric, **dense), 0.6, 0.8)
+        for metric in ("train_loss", "accuracy")
+    )
+    lost = analysis.negative(lost)
+    if loss.empty or lost.empty:
+        return _not_run("60 to 80% of information deletion was not run, or its training loss")
+    nats = lambda row: _told(row, 1, 2, "nats", "+")
+    fit = _judged(loss, f"training loss against dense: {_at(loss, nats)}", most=NATS, **_IN_NATS)
+    if own.empty and not _equally_long(rows):
+        fit = _confounded(fit, True, "information deletion")
+    answers = [above(row.low, row.high, 0) for _, row in lost.iterrows()]
+    open_rows = lost[[answer is None for answer in answers]]
+    holds, told = every(answers), f"accuracy below dense: {_at(lost)}"
+    if holds is not None:
+        return together([fit, Finding(told, holds)])
+    few = FEW if open_rows.low.isna().any() else None
+    return together([fit, Finding(told, None, few, _hardest(open_rows, open_rows["mean"].abs()))])
+
+
+def _curves(rows):
+    """MLM losses and accuracies of the tasks with transfer, by task: each seeds × sparsities.
+
+    Tasks with less than four sparsities above the constant answer are left out.
     """
-    gain = _regained(rows)
-    certain = gain.index[gain.low > 0]
-    if certain.empty:
-        single = len(gain) and gain.low.isna().all()
-        return Finding(
-            "one run, no interval: nothing is certain"
-            if single
-            else "no sparsity at which information deletion is certainly better",
-            None,
-        )
-    at = certain.max()
-    loss = analysis.pooled_differences(
-        rows, "info_deletion", "prune_pretrain", metric="train_loss"
-    ).loc[at]
-    lost = _lost(rows, "info_deletion").loc[at]
-    told = f"{loss['mean']:+.2f} nats against pruned ({_interval(loss.low, loss.high, 2)})"
-    return Finding(
-        f"at {100 * at:.0f}% training loss {told}, still {_points(lost)} below dense",
-        every([below(loss.low, loss.high, 0), above(lost.low, lost.high, 0)]),
+    curves = {}
+    points = analysis.loss_and_accuracy(_with_transfer(rows), by_seed=True)
+    for task, of_task in points.groupby("task"):
+        wide = of_task.pivot(index="seed", columns="sparsity", values=["mlm_loss", "accuracy"])
+        wide = wide.dropna()  # seeds that were run at every sparsity
+        if len(wide) and wide["accuracy"].shape[1] >= 4 and (of_task.sparsity > 0).any():
+            curves[task] = wide
+    return curves
+
+
+def _arrays(wide):
+    return wide["mlm_loss"].to_numpy(), wide["accuracy"].to_numpy()
+
+
+@claim(
+    5,
+    """For each task with transfer a falling straight line explains at least 90% of the variance
+    (R²) of the mean accuracies after information deletion, given the MLM losses. The points are
+    the sparsities above the constant answer, dense included; the interval is a jackknife over
+    seeds.""",
+)
+def straight_lines(rows: pd.DataFrame) -> Finding:
+    """Claim 5; with one run a cell the interval is Fisher's, over the points."""
+    curves = _curves(rows)
+    if not curves:
+        return _not_run("information deletion was run at less than four sparsities")
+    lines = pd.DataFrame(
+        {task: analysis.line_explains(*_arrays(wide)) for task, wide in curves.items()}
+    ).T
+    weakest = lines["mean"].idxmin()
+    told = (
+        f"weakest line, {NAMES[weakest]}: R² {_told(lines.loc[weakest], 1, 2)}, "
+        f"{curves[weakest]['accuracy'].shape[1]} sparsities"
     )
+    answers = [within(row.low, row.high, STRAIGHT, np.inf) for _, row in lines.iterrows()]
+    holds = every(answers)
+    if holds is not None:
+        return Finding(told, holds)
+    left = lines[[answer is None for answer in answers]]
+    if left.deviation.isna().any():
+        return Finding(told, None, None, _MORE)
+    room = (left["mean"] - STRAIGHT).abs()
+    seeds = _seeds_at(left, room)
+    at = seeds.idxmax()
+    where = f"on {NAMES[at]} "
+    settles = _sentence(left.loc[at], room[at], seeds[at], where, scale=1, unit="of R²", digits=2)
+    few = FEW if left.seeds.min() < analysis.ENOUGH else None
+    return Finding(told, None, few, _first_up(settles))
 
 
-def straight_lines(rows):
-    """On each task with transfer, MLM loss and accuracy after information deletion correlate more strongly than -0.9 over the sparsities."""
-    correlations = {}
-    deleted = rows[(rows.condition == "info_deletion") | (rows.sparsity == 0)]
-    for task, points in (
-        analysis.loss_and_accuracy(_with_transfer(deleted)).groupby("task")
-        if (deleted.sparsity > 0).any()
-        else ()
-    ):
-        points = points.dropna()
-        if len(points) > 3:
-            found = stats.pearsonr(points.mlm_loss, points.accuracy)
-            correlations[task] = (found.statistic, *found.confidence_interval(), len(points))
-    if not correlations:
-        return Finding("information deletion was run at less than four sparsities", None)
-    task, (r, low, high, count) = max(correlations.items(), key=lambda item: item[1][0])
-    return Finding(
-        f"weakest correlation {r:.2f} ({low:.2f} to {high:.2f}), {NAMES[task]}, {count} sparsities",
-        every(below(low, high, -0.9) for _, low, high, _ in correlations.values()),
+@claim(
+    6,
+    """Of two tasks with transfer one certainly loses at least twice as much accuracy for each
+    nat of MLM loss as the other, after information deletion. Each task's cost is the slope of
+    its line; the 95% intervals allow for all pairs of tasks (Bonferroni).""",
+)
+def uneven_tasks(rows: pd.DataFrame) -> Finding:
+    """Claim 6: for each pair of tasks, the slope of one minus twice the slope of the other."""
+    curves = _curves(rows)
+    pairs = list(itertools.permutations(curves, 2))
+    if not pairs:
+        return _not_run("information deletion was run at less than four sparsities on two tasks")
+    contrasts = []
+    for steep, flat in pairs:
+        shared = curves[steep].index.intersection(curves[flat].index)
+        if len(shared):
+            points = (_arrays(curves[task].loc[shared]) for task in (steep, flat))
+            found = analysis.slope_contrast(*points, TIMES, 1 - 0.05 / len(pairs))
+            contrasts.append({"steep_task": steep, "flat_task": flat} | found)
+    if not contrasts:
+        return _not_run("no two tasks share a seed")
+    table = pd.DataFrame(contrasts)
+    # the pair that shows most; while the claim is open, the one of those that are
+    undecided = table[~(table.low > 0) & ~(table.high <= 0)]
+    shown = table if (table.low > 0).any() or undecided.empty else undecided
+    row = shown.loc[shown.low.fillna(shown["mean"]).idxmax()]
+    costs = ", ".join(
+        f"{NAMES[row[f'{which}_task']]} {100 * row[which]:.1f}" for which in ("steep", "flat")
     )
-
-
-def uneven_tasks(rows):
-    """From 50% to 80% sparsity of information deletion one task with transfer loses at least five times as much accuracy as another. A task
-    that ends at the constant answer may have had more to lose.
-    """
-    floor = (
-        rows[(rows.condition == "majority") & (rows.metric == "accuracy")]
-        .groupby("task")
-        .value.mean()
+    told = (
+        f"points lost for a nat: {costs}; the first minus {TIMES} times the second: "
+        f"{_told(row, 100, 1, 'points', '+')}"
     )
-    lost = {}
-    for task, of_task in _with_transfer(rows).groupby("task"):
-        means = analysis.task_mean(of_task)
-        means = means[means.condition == "info_deletion"].pivot_table(
-            index="seed", columns="sparsity", values="value"
-        )
-        if {0.5, 0.8} <= set(means.columns):
-            both = pd.DataFrame({"sparsity": 0.8, "value": means[0.5] - means[0.8]}).dropna()
-            lost[task] = analysis.pooled_intervals(both, analysis.unpruned_spread(of_task)).loc[0.8]
-            if abs(means[0.8].mean() - floor.get(task, np.nan)) < 5e-4:
-                lost[task]["high"] = np.inf
-    if len(lost) < 2:
-        return Finding("50% and 80% were not run on two tasks with transfer", None)
-    table = pd.DataFrame(lost).T.sort_values("mean")
-    least, most = table.iloc[0], table.iloc[-1]
-    ratio = lambda a, b: a / b if b > 0 else np.inf
-    low, high = ratio(max(most.low, 0), least.high), ratio(most.high, least.low)
-    told = f"{NAMES[most.name]} {_points(most)}, {NAMES[least.name]} {_points(least)}"
-    if np.isnan(least.low + most.low):
-        return Finding(f"from 50 to 80%: {told}", None)
-    times = f"{low:.1f} to {high:.1f} times" if np.isfinite(high) else f"at least {low:.1f} times"
-    return Finding(f"from 50 to 80%: {told}: {times}", above(low, high, 5))
+    if (table.low > 0).any():
+        return Finding(told, True)
+    if (table.high <= 0).all():
+        return Finding(told, False)
+    if row.seeds < 2:
+        return Finding(told, None, None, _MORE)
+    confidence = 1 - 0.05 / len(pairs)
+    seeds = analysis.seeds_needed(row.deviation, abs(row["mean"]), confidence) or np.inf
+    settles = _first_up(_sentence(row, abs(row["mean"]), seeds))
+    return Finding(told, None, FEW if row.seeds < analysis.ENOUGH else None, settles)
 
 
-def before_as_good(rows):
-    """At no sparsity from 30% on is pruning after fine-tuning better than pruning before it by more than 1 point of mean accuracy."""
-    gain = _range(analysis.pooled_differences(rows, "prune_downstream", "prune_pretrain"), 0.3)
+@claim(
+    11,
+    """At no sparsity from 30% on is pruning after fine-tuning, with as many epochs in all,
+    better than pruning before it by more than 1 point of mean accuracy.""",
+)
+def before_as_good(rows: pd.DataFrame) -> Finding:
+    """Claim 11: what pruning after fine-tuning gains over pruning before."""
+    gain = _range(analysis.differences(rows, "prune_downstream", "prune_pretrain"), 0.3)
     if gain.empty:
-        return Finding("pruning after fine-tuning was not run", None)
+        return _not_run("pruning after fine-tuning was not run")
     best = gain.loc[[gain["mean"].idxmax()]]
-    return Finding(
-        f"after minus before, at best {_at(best, _more)}",
-        every(below(row.low, row.high, POINT) for _, row in gain.iterrows()),
-    )
+    found = _judged(gain, f"after minus before, at best {_at(best, _more)}", most=POINT)
+    if _equally_long(rows):
+        return found
+    return _confounded(found, False, "the model pruned after fine-tuning")
 
 
 # Claims that are measured on the weights of a model
 
 
 def _over_seeds(values, single=None):
-    """Mean and ends of the interval of fractions, one a seed, and these in words. Without an interval the mean is judged: it counts all weights."""
+    """Mean and ends of the interval of fractions, one a seed, and these in words.
+
+    Without an interval the mean is judged: it counts all weights.
+    """
     mean, low, high = analysis.interval(np.atleast_1d(values))
-    words = (
-        f"{100 * low:.1f} to {100 * high:.1f}"
-        if low == low
-        else "no interval"
-        if single is not None
-        else "one run, no interval"
-    )
-    words += (
-        f"; single ones {100 * min(single):.1f} to {100 * max(single):.1f}%"
-        if single is not None and len(single) > 1
-        else ""
-    )
-    return (mean, low, high, words) if low == low else (mean, mean, mean, words)
+    if low == low:
+        words = f"{100 * low:.1f} to {100 * high:.1f}"
+    else:
+        words = "one run, no interval" if single is None else "no interval"
+        low = high = mean
+    if single is not None and len(single) > 1:
+        words += f"; single ones {100 * min(single):.1f} to {100 * max(single):.1f}%"
+    return mean, low, high, words
 
 
-def masks_kept(differences):
-    """Fine-tuning changes less than 6% of the entries of the masks, at the sparsity where it changes most.
+@claim(
+    7,
+    """Fine-tuning changes less than 6% of the entries of the masks, at the sparsity where it
+    changes most.""",
+    FROM_WEIGHTS,
+)
+def masks_kept(differences: float | list) -> Finding:
+    """Claim 7.
 
     Parameters
     ----------
@@ -303,18 +545,24 @@ def masks_kept(differences):
     Finding
     """
     mean, low, high, words = _over_seeds(differences)
-    return Finding(
-        f"at most {100 * mean:.1f}% of the entries differ ({words})", below(low, high, 0.06)
-    )
+    told = f"at most {100 * mean:.1f}% of the entries differ ({words})"
+    return Finding(told, below(low, high, 0.06))
 
 
-def weights_move_little(average, largest_tenth, single=None):
-    """Weights move by at most 4% of their matrix's order on average, and the largest tenth by less than that average.
+@claim(
+    8,
+    """Weights move by at most 4% of their matrix's order on average, and the largest tenth by
+    less than that average.""",
+    FROM_WEIGHTS,
+)
+def weights_move_little(average, largest_tenth, single=None) -> Finding:
+    """Claim 8.
 
     Parameters
     ----------
     average, largest_tenth : float or sequence of float
-        Mean movement of all weights and of the largest tenth, as fractions, of each seed; None if not measured.
+        Mean movement of all weights and of the largest tenth, as fractions, of each seed; None if
+        not measured.
     single : sequence of float, optional
         Mean movements of single tasks or runs, to tell how much they differ.
 
@@ -323,20 +571,22 @@ def weights_move_little(average, largest_tenth, single=None):
     Finding
     """
     mean, low, high, words = _over_seeds(average, single)
-    stable = (
-        None
-        if largest_tenth is None
-        else bool(np.all(np.asarray(largest_tenth) < np.asarray(average)))
-    )
-    largest = "not measured" if stable is None else f"{100 * np.mean(largest_tenth):.1f}%"
-    return Finding(
-        f"{100 * mean:.1f}% on average ({words}), the largest tenth: {largest}",
-        every([below(low, high, 0.04), stable]),
-    )
+    told, kept = f"{100 * mean:.1f}% on average ({words})", below(low, high, 0.04)
+    if largest_tenth is None:
+        told = f"{told}, the largest tenth: not measured"
+        return Finding(told, every([kept, None]), NOT_RUN if kept else None)
+    stable = bool(np.all(np.asarray(largest_tenth) < np.asarray(average)))
+    told = f"{told}, the largest tenth: {100 * np.mean(largest_tenth):.1f}%"
+    return Finding(told, every([kept, stable]))
 
 
-def order_settles(share, single=None):
-    """At least 80% of the movement of the whole fine-tuning is there after the first epoch.
+@claim(
+    9,
+    """At least 80% of the movement of the whole fine-tuning is there after the first epoch.""",
+    FROM_WEIGHTS,
+)
+def order_settles(share, single=None) -> Finding:
+    """Claim 9.
 
     Parameters
     ----------
@@ -352,12 +602,17 @@ def order_settles(share, single=None):
     mean, low, high, words = _over_seeds(share, single)
     return Finding(
         f"{100 * mean:.1f}% of the movement in the first epoch ({words})",
-        True if low >= 0.8 else False if high < 0.8 else None,
+        within(low, high, 0.8, np.inf),
     )
 
 
-def heads_pruned_evenly(least, most):
-    """At 60% sparsity of every matrix each attention head is pruned by 55% to 65%.
+@claim(
+    10,
+    """At 60% sparsity of every matrix each attention head is pruned by 55% to 65%.""",
+    FROM_WEIGHTS,
+)
+def heads_pruned_evenly(least: float, most: float) -> Finding:
+    """Claim 10.
 
     Parameters
     ----------
@@ -374,31 +629,10 @@ def heads_pruned_evenly(least, most):
     )
 
 
-FROM_ROWS = {
-    1: no_effect,
-    2: hurt_equally,
-    3: restriction_bites,
-    4: fits_without_recovering,
-    5: straight_lines,
-    6: uneven_tasks,
-    11: before_as_good,
-}
-FROM_WEIGHTS = {7: masks_kept, 8: weights_move_little, 9: order_settles, 10: heads_pruned_evenly}
-
-
-def rule(number):
-    """The rule of a claim, in words: the first paragraph of its function's docstring."""
-    if number not in FROM_ROWS | FROM_WEIGHTS:
-        raise ValueError(
-            f"there is no claim {number!r}; the paper's claims here are 1 to {len(FROM_ROWS | FROM_WEIGHTS)}"
-        )
-    return " ".join(inspect.getdoc((FROM_ROWS | FROM_WEIGHTS)[number]).split("\n\n")[0].split())
-
-
 # Sources
 
 
-def judge(rows, numbers=FROM_ROWS):
+def judge(rows: pd.DataFrame, numbers=FROM_ROWS) -> dict[int, Finding]:
     """What tidy rows of one model say of claims 1 to 6 and 11.
 
     Parameters
@@ -414,24 +648,23 @@ def judge(rows, numbers=FROM_ROWS):
 
 
 def _judge_weights(table):
-    """Claims 7 to 10 from the shipped measurements of one model, made by ``benchmarks/weights.py``: the mean over tasks of each seed."""
+    """Claims 7 to 10 from the shipped measurements of one model, made by ``benchmarks/weights.py``.
+
+    Judged is the mean over tasks of each seed.
+    """
     if table.empty:
-        return dict.fromkeys(FROM_WEIGHTS, Finding("not measured", None))
+        return dict.fromkeys(FROM_WEIGHTS, _not_run("not measured"))
     runs = table[table.task != "all"].pivot_table(
         index=["task", "seed"], columns=["quantity", "at"], values="value"
     )
     movement, heads = runs["movement"], table[table.task == "all"].set_index("quantity").value
-    first = movement.iloc[:, 0] / movement.iloc[:, -1]
-    of_seeds, of_tasks = (
-        (lambda values: values.groupby("seed").mean()),
-        (lambda values: values.groupby("task").mean()),
-    )
+    first, last = movement.iloc[:, 0] / movement.iloc[:, -1], movement.iloc[:, -1]
+    of_seeds = lambda values: values.groupby("seed").mean()
+    of_tasks = lambda values: values.groupby("task").mean()
     return {
         7: masks_kept(of_seeds(runs["mask_difference"].max(axis=1))),
         8: weights_move_little(
-            of_seeds(movement.iloc[:, -1]),
-            of_seeds(runs["largest_tenth"].iloc[:, 0]),
-            of_tasks(movement.iloc[:, -1]),
+            of_seeds(last), of_seeds(runs["largest_tenth"].iloc[:, 0]), of_tasks(last)
         ),
         9: order_settles(of_seeds(first), of_tasks(first)),
         10: heads_pruned_evenly(heads["least_pruned_head"], heads["most_pruned_head"]),
@@ -454,8 +687,8 @@ def _judge_tables():
 
 
 @cache
-def sources():
-    """The findings of the paper's own tables and of all shipped results: source → number → `Finding`."""
+def sources() -> dict[str, dict[int, Finding]]:
+    """What the paper's own tables and all shipped results say: source → number → `Finding`."""
     weights = pd.read_csv(profiles.ASSETS / "reference" / "weights.csv")
     ours = {
         label: judge(rows) | _judge_weights(weights[weights.model == label])

@@ -1,15 +1,24 @@
-"""Predict first: a learner commits to a number or a choice, and the next figure shows it beside what comes out."""
+"""Predict first: a learner commits to a number or a choice, and the next figure shows it.
+
+Beside it stands what comes out.
+"""
+
+import html
+from collections.abc import Sequence
 
 import ipywidgets
+from matplotlib.axes import Axes
 
-COLOUR = "black"  # no condition in the figures has it
+from .layout import FIT, wide
+
+COLOR = "black"  # no condition in the figures has it
 
 
 class Prediction(ipywidgets.VBox):
     """A question, a control for the answer, and a button that commits to it.
 
-    Made by `number` or `choice`. As long as nobody has committed, `value` is None, `draw` draws nothing and
-    `against` says how to answer, so that a notebook also runs from top to bottom.
+    Made by `number` or `choice`. As long as nobody has committed, `value` is None, `draw` draws
+    nothing and `against` says how to answer, so that a notebook also runs from top to bottom.
 
     Attributes
     ----------
@@ -17,7 +26,7 @@ class Prediction(ipywidgets.VBox):
         What was committed to.
     """
 
-    def __init__(self, question, control, unit=""):
+    def __init__(self, question: str, control: ipywidgets.Widget, unit: str = ""):
         self.value, self.unit = None, unit
         self.control, self.readout = control, ipywidgets.HTML()
         self.button = ipywidgets.Button(
@@ -34,7 +43,7 @@ class Prediction(ipywidgets.VBox):
         )
         self.readout.value = "<p>Not committed yet.</p>"
 
-    def commit(self, value):
+    def commit(self, value: float | str | None) -> None:
         """Commit to a value, as the button does."""
         self.control.value = value  # refuses what the control does not offer
         if value is None:
@@ -42,18 +51,19 @@ class Prediction(ipywidgets.VBox):
             return
         self.value, self.button.description = self.control.value, "Commit again"
         self.readout.value = (
-            f"<p>You say <b>{self._said(self.value)}</b>. Run the next cell to see.</p>"
+            f"<p>You say <b>{html.escape(self._said(self.value))}</b>. "
+            "Run the next cell to see.</p>"
         )
 
     def _said(self, value):
-        return (
-            value
-            if isinstance(value, str)
-            else f"{value:g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
-        )
+        if isinstance(value, str):
+            return value
+        return f"{value:g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
 
-    def draw(self, ax, axis="y", **legend):
-        """Draw the number as a dotted line across a figure, labelled, if there is one; what the legend has already stays in it.
+    def draw(self, ax: Axes, axis: str = "y", **legend) -> None:
+        """Draw the number, if there is one, as a dotted line across a figure, with a label.
+
+        What the legend has already stays in it.
 
         Parameters
         ----------
@@ -65,28 +75,22 @@ class Prediction(ipywidgets.VBox):
         """
         if self.value is None:
             return
-        line = ax.axhline if axis == "y" else ax.axvline
-        line = line(
+        across = ax.axhline if axis == "y" else ax.axvline
+        line = across(
             self.value,
-            color=COLOUR,
+            color=COLOR,
             linestyle=":",
             linewidth=2.5,
             label=f"your prediction: {self._said(self.value)}",
         )
-        before = (
-            ax.get_legend()
-        )  # its entries need not belong to anything on the axes that has a label
-        entries = (
-            {
-                "handles": [*before.legend_handles, line],
-                "labels": [*(text.get_text() for text in before.texts), line.get_label()],
-            }
-            if before
-            else {}
-        )
-        ax.legend(**{"fontsize": 9, **entries, **legend})
+        options = {"fontsize": 9}
+        # the entries of a legend need not belong to anything on the axes that has a label
+        if before := ax.get_legend():
+            options["handles"] = [*before.legend_handles, line]
+            options["labels"] = [*(text.get_text() for text in before.texts), line.get_label()]
+        ax.legend(**options | legend)
 
-    def against(self, outcome):
+    def against(self, outcome: float | str) -> str:
         """A sentence that sets the prediction beside what came out.
 
         Parameters
@@ -102,12 +106,18 @@ class Prediction(ipywidgets.VBox):
         if self.value is None:
             return f"It is {self._said(outcome)}. (You have not committed to a prediction above.)"
         if isinstance(outcome, str):
-            return f"You said {self.value}; {'so it is' if self.value == outcome else f'it is {outcome}'}."
-        difference = f"{abs(outcome - self.value):.6g} {'points' if self.unit == '%' else self.unit}".rstrip()
-        return f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {'more' if outcome > self.value else 'less'}."
+            return f"You said {self.value}; it is {outcome}."
+        unit = "points" if self.unit == "%" else self.unit
+        difference = f"{abs(outcome - self.value):.6g} {unit}".rstrip()
+        more = "more" if outcome > self.value else "less"
+        return (
+            f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {more}."
+        )
 
 
-def number(question, low=0, high=100, step=1, unit="%"):
+def number(
+    question: str, low: float = 0, high: float = 100, step: float = 1, unit: str = "%"
+) -> Prediction:
     """Ask for a number.
 
     Parameters
@@ -128,20 +138,19 @@ def number(question, low=0, high=100, step=1, unit="%"):
         max=high,
         step=step,
         description=f"prediction ({unit})" if unit else "prediction",
-        style={"description_width": "140px"},
-        layout=ipywidgets.Layout(width="450px"),
+        **wide(450, 140),
     )
     return Prediction(question, slider, unit)
 
 
-def choice(question, options):
+def choice(question: str, options: Sequence[str]) -> Prediction:
     """Ask for one of several answers.
 
     Parameters
     ----------
     question : str
         May hold HTML.
-    options : list of str
+    options : sequence of str
 
     Returns
     -------
@@ -154,6 +163,6 @@ def choice(question, options):
             value=None,
             description="prediction",
             style={"description_width": "140px"},
-            layout=ipywidgets.Layout(width="max-content"),
+            layout=ipywidgets.Layout(width="max-content", max_width=FIT),
         ),
     )

@@ -1,32 +1,43 @@
-"""The board of claims: what the learner's notebooks have settled, shown beside what other sources say."""
+"""The board of claims: what the learner's notebooks settled, beside what other sources say."""
 
 import html
 import json
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
 from IPython.display import display
 
-from .. import paper, profiles
+from .. import analysis, paper, profiles, reference
+from ..conditions import CONDITIONS
 from ..lab.runs import Run
 from ..lab.store import RunStore, as_store
-from .claims import TABLES, WORDS, YOURS, Finding, every, rule, sources
+from ..tasks import NAMES
+from .claims import (
+    FEW,
+    NOT_RUN,
+    TABLES,
+    VERDICTS,
+    WORDS,
+    YOURS,
+    Finding,
+    rule,
+    sources,
+    together,
+)
 
-MARKS = {True: "✔", False: "✘", None: "?"}
-
-COLOURS = {
-    True: "#0072B2",
-    False: "#D55E00",
-    None: "#767676",
-}  # blue and vermilion: told apart by everybody
+MARKS = dict(zip(VERDICTS, "✔✘?…–"))
+# blue and vermilion: told apart by everybody
+COLORS = {True: "#0072B2", False: "#D55E00", None: "#767676"}
 
 
-def own_rows(store="runs"):
-    """Tidy rows of the learner's own runs: those in a run store that were made with the current profile as it is.
+def own_rows(store: RunStore | str | Path = "runs") -> pd.DataFrame:
+    """Tidy rows of the learner's own runs: those made with the current profile as it is.
 
-    Of the tasks that were run both dense and pruned, those that share the most runs, so that all means are over the same
-    tasks.
+    Of the tasks that were run both dense and pruned, those that share the most runs, so that all
+    means are over the same tasks.
 
     Parameters
     ----------
@@ -56,8 +67,8 @@ def own_rows(store="runs"):
     return rows[rows.task.isin(tasks[: max(shared, key=shared.get, default=0)])]
 
 
-def settle(findings, notebook, folder="runs"):
-    """Put what a notebook has found on the scoreboard; run again, it replaces what it had found before.
+def settle(findings: dict[int, Finding], notebook: str, folder: str | Path = "runs") -> None:
+    """Put what a notebook has found on the scoreboard, in place of what it found before.
 
     Parameters
     ----------
@@ -70,40 +81,31 @@ def settle(findings, notebook, folder="runs"):
     for number in findings:
         if notebook not in _notebooks(number):
             raise ValueError(
-                f"claim {number} is settled by notebook {' and '.join(_notebooks(number))}, not by {notebook!r}"
+                f"claim {number} is settled by notebook {' and '.join(_notebooks(number))}, "
+                f"not by {notebook!r}"
             )
     store = RunStore(folder)
     with store.lock("scoreboard"):  # two notebooks may be open at once
         record = _read(folder)
         board = record.setdefault(profiles.current().name, {})
         for number, finding in findings.items():
-            board.setdefault(str(number), {})[notebook] = {
-                "evidence": finding.evidence,
-                "holds": finding.holds,
-            }
+            board.setdefault(str(number), {})[notebook] = finding._asdict()
         store.publish("scoreboard.json", json.dumps(record, indent=1))
 
 
-def settled(folder="runs"):
+def settled(folder: str | Path = "runs") -> dict[int, Finding]:
     """What the learner's notebooks have found so far with the current profile: number → `Finding`.
 
-    A claim that two notebooks settle holds if it does in both, and is open as long as one of them has not been run.
+    A claim that two notebooks settle holds if it does in both, and is open as long as one of them
+    has not been run.
     """
+    board = _read(folder).get(profiles.current().name, {})
     found = {}
-    for number, parts in sorted(
-        _read(folder).get(profiles.current().name, {}).items(), key=lambda item: int(item[0])
-    ):
-        number, missing = (
-            int(number),
-            [notebook for notebook in _notebooks(int(number)) if notebook not in parts],
-        )
-        evidence = [parts[notebook]["evidence"] for notebook in sorted(parts)] + [
-            f"notebook {notebook} is still to come" for notebook in missing
-        ]
-        found[number] = Finding(
-            "; ".join(evidence),
-            every([*(part["holds"] for part in parts.values()), *[None] * len(missing)]),
-        )
+    for number, parts in sorted((int(number), parts) for number, parts in board.items()):
+        done = [Finding(**parts[notebook]) for notebook in sorted(parts)]
+        missing = [notebook for notebook in _notebooks(number) if notebook not in parts]
+        to_come = [Finding(f"notebook {name} is still to come", None, NOT_RUN) for name in missing]
+        found[number] = together(done + to_come)
     return found
 
 
@@ -118,23 +120,31 @@ def _read(folder):
         return {}
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        for number, parts in [item for board in record.values() for item in board.items()]:
-            if not set(parts) <= set(_notebooks(int(number))) or not all(
-                isinstance(part["evidence"], str) and part["holds"] in WORDS
-                for part in parts.values()
-            ):
-                raise ValueError(number)
+        for board in record.values():
+            for number, parts in board.items():
+                if not set(parts) <= set(_notebooks(int(number))):
+                    raise ValueError(number)
+                for part in parts.values():
+                    _check(Finding(**part))
         return record
     except (ValueError, AttributeError, TypeError, KeyError):
         warnings.warn(
-            f"{path} is damaged; all claims are open again. Run the last cells of notebooks 03 to 07 to settle them",
+            f"{path} is damaged; all claims are open again. "
+            "Run the last cells of notebooks 03 to 07 to settle them",
             stacklevel=3,
         )
         return {}
 
 
-def evidence(findings, numbers):
-    """Show what several sources say of some claims: under each claim and its rule one line a source.
+def _check(finding):
+    texts = finding.evidence, finding.settles or ""
+    known = finding.holds in WORDS and finding.lacks in (None, FEW, NOT_RUN)
+    if not known or not all(isinstance(text, str) for text in texts):
+        raise ValueError(finding)
+
+
+def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) -> None:
+    """Show what several sources say of some claims: each claim, its rule, a line a source.
 
     Parameters
     ----------
@@ -146,21 +156,23 @@ def evidence(findings, numbers):
     for number in numbers:
         title, said = f"{number}. {paper.claims().claim[number]}.", rule(number)
         rows.append(
-            f'<tr><td colspan="3" style="{_CELL}border-top:2px solid #767676"><b>{html.escape(title)}</b><br><i>Rule:</i> {html.escape(said)}</td></tr>'
+            f'<tr><td colspan="3" style="{_CELL}border-top:2px solid #767676">'
+            f"<b>{html.escape(title)}</b><br><i>Rule:</i> {html.escape(said)}</td></tr>"
         )
         lines.append(f"{title}\n   Rule: {said}")
         for source, of_source in findings.items():
             if number in of_source:
                 found = of_source[number]
-                rows.append(
-                    _row([html.escape(source), _mark(found.holds), html.escape(found.evidence)])
-                )
+                told = html.escape(found.evidence)
+                if found.settles:
+                    told += f"<br><i>{SETTLES}</i> {html.escape(found.settles)}"
+                rows.append(_row([html.escape(source), _mark(found), told]))
                 lines.append(_line(source, found))
     _show(["source", "verdict", "evidence (95% intervals)"], rows, lines, widths=(20, 16, 64))
 
 
-def scoreboard(folder="runs", reveal=False):
-    """Show all claims: open ones as open, and beside those that the learner has settled what the others say.
+def scoreboard(folder: str | Path = "runs", reveal: bool = False) -> None:
+    """Show all claims, and beside those that the learner has settled what the others say.
 
     Parameters
     ----------
@@ -175,7 +187,7 @@ def scoreboard(folder="runs", reveal=False):
         where = f"notebook {' and '.join(_notebooks(number))}"
         lines.append(f"{number}. {claim.claim} (§{claim.section}).")
         if number in mine:
-            yours = f"{_mark(mine[number].holds)}<br>{html.escape(mine[number].evidence)}"
+            yours = f"{_mark(mine[number])}<br>{html.escape(mine[number].evidence)}"
             lines.append(_line(YOURS, mine[number]))
         else:
             yours = f"○ open<br>{where}"
@@ -185,10 +197,9 @@ def scoreboard(folder="runs", reveal=False):
             if not reveal and number not in mine:
                 cells.append("")
             else:  # the evidence of the others stands in the notebooks and in docs/scoreboard.md
-                found = (
-                    findings[number] if source == TABLES else Finding("", findings[number].holds)
-                )
-                cells.append(f"{_mark(found.holds)}<br>{html.escape(found.evidence)}")
+                found = findings[number]._replace(settles=None)
+                found = found if source == TABLES else found._replace(evidence="")
+                cells.append(f"{_mark(found)}<br>{html.escape(found.evidence)}")
                 lines.append(_line(source, found))
         rows.append(_row(cells))
     _show(
@@ -197,19 +208,20 @@ def scoreboard(folder="runs", reveal=False):
         lines,
         widths=(4, 22, 20, 21, 11, 11, 11) if others else (4, 66, 30),
     )
-    count = [sum(found.holds is holds for found in mine.values()) for holds in WORDS]
+    verdicts = [found.verdict for found in mine.values()]
     print(
         f"{len(mine)} of {len(paper.claims())} claims judged by your notebooks: "
-        + ", ".join(f"{n} {word}" for n, word in zip(count, WORDS.values()))
+        + ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
         + "."
     )
 
 
+SETTLES = "To settle it:"
 _CELL = "text-align:left;vertical-align:top;white-space:normal;overflow-wrap:anywhere;"
 
 
-def _mark(holds):
-    return f'<b style="color:{COLOURS[holds]}">{MARKS[holds]}</b> {WORDS[holds]}'
+def _mark(found):
+    return f'<b style="color:{COLORS[found.holds]}">{MARKS[found.verdict]}</b> {found.verdict}'
 
 
 def _row(cells):
@@ -217,39 +229,77 @@ def _row(cells):
 
 
 def _line(source, found):
-    return f"   {source:22} {MARKS[found.holds]} {found.verdict:14} {found.evidence}".rstrip()
+    settles = f" {SETTLES} {found.settles}" if found.settles else ""
+    told = f"{found.evidence}.{settles}" if settles else found.evidence
+    return f"   {source:22} {MARKS[found.verdict]} {found.verdict:16} {told}".rstrip()
 
 
 def _show(names, rows, lines, widths):
     columns = "".join(f'<col style="width:{width}%">' for width in widths)
     head = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in names)
-    table = f'<table style="width:100%;table-layout:fixed;font-size:90%"><colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>'
+    table = (
+        '<table style="width:100%;table-layout:fixed;font-size:90%">'
+        f"<colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>"
+    )
     display(
         {"text/html": f"{table}{''.join(rows)}</tbody></table>", "text/plain": "\n".join(lines)},
         raw=True,
     )
 
 
-def as_markdown():
-    """All claims with what each source says, as Markdown: ``python -m helpers.lesson.scoreboard > docs/scoreboard.md``."""
-    mark = lambda finding: f"{MARKS[finding.holds]} {finding.verdict}"
+def _collapsed():
+    """A line for each of the shipped results: which runs collapsed."""
+    for label, rows in reference.sources().items():
+        runs = [
+            f"{CONDITIONS[run.condition].label} at {100 * run.sparsity:.0f}%, {NAMES[run.task]}, "
+            f"seed {run.seed} ({100 * run.value:.1f}%)"
+            for run in analysis.collapsed(rows).itertuples()
+        ]
+        yield f"- {label}: {len(runs) or 'none'}" + (f". {'; '.join(runs)}" if runs else "")
+
+
+def as_markdown() -> str:
+    """All claims with what each source says, as Markdown.
+
+    ``python -m helpers.lesson.scoreboard > docs/scoreboard.md``
+    """
+    mark = lambda finding: f"{MARKS[finding.verdict]} {finding.verdict}"
     table = [f"| claim | {' | '.join(sources())} |", "|---" * (1 + len(sources())) + "|"]
     parts = []
     for number, claim in paper.claims().iterrows():
-        table.append(
-            f"| {number}. {claim.claim} (§{claim.section}) | {' | '.join(mark(found[number]) for found in sources().values())} |"
-        )
-        said = [
-            f"- {source}: {mark(found[number])}. {found[number].evidence}"
-            for source, found in sources().items()
-        ]
+        marks = " | ".join(mark(found[number]) for found in sources().values())
+        table.append(f"| {number}. {claim.claim} (§{claim.section}) | {marks} |")
+        said = []
+        for source, findings in sources().items():
+            found = findings[number]
+            settles = f". *{SETTLES}* {found.settles}" if found.settles else ""
+            said.append(f"- {source}: {mark(found)}. {found.evidence}{settles}")
         parts.append(f"## {number}. {claim.claim}\n\nRule: {rule(number)}\n\n" + "\n".join(said))
-    intro = (
-        "What the shipped results and the paper's own tables say of the paper's claims, with 95% intervals, by the rules of `helpers.lesson.claims`. "
-        "This page is written by `python -m helpers.lesson.scoreboard`; your own runs are judged by the same rules in the notebooks."
+    return "\n\n".join(
+        [
+            "# The scoreboard",
+            _INTRO,
+            "\n".join(table),
+            *parts,
+            f"## Collapsed runs\n\n{_ON_COLLAPSED}",
+            "\n".join(_collapsed()) + "\n",
+        ]
     )
-    return "\n\n".join(["# The scoreboard", intro, "\n".join(table), *parts]) + "\n"
 
+
+_INTRO = (
+    "What the shipped results and the paper's own tables say of the paper's claims, with 95% "
+    "intervals, by the rules of `helpers.lesson.claims`. An open claim is *not run*, has *not "
+    "enough seeds* for the rule, or nobody *can say*, because the interval reaches to both "
+    "sides. This page is written by `python -m helpers.lesson.scoreboard`; your own runs are "
+    "judged by the same rules in the notebooks."
+)
+_ON_COLLAPSED = (
+    "A run has collapsed if it ends at the constant answer (within half a point, or below) "
+    "while at least half of the seeds of its condition, sparsity and task are five points or "
+    "more above. Collapsed runs stay in all means and intervals; a sparsity with one is "
+    "judged by its own seeds alone."
+)
 
 if __name__ == "__main__":
     sys.stdout.write(as_markdown())

@@ -3,52 +3,87 @@
 import torch
 
 from ... import pruning
-from . import Wrong, exercise
+from . import Wrong, exercise, mask_like, masks_like, number
+
+TURNED = "Exactly the wrong way round: True stands for kept, and the small {} are pruned."
+
+
+def _pruned(mask):
+    return int((~mask).sum())
+
+
+def _listed(values):
+    return [round(value, 2) for value in values.tolist()]
 
 
 def _check_magnitude_mask(function):
     weight = torch.tensor([[0.5, -0.1, 0.3], [-0.9, 0.05, -0.4]])
-    mask = function(weight.clone(), 0.5)
-    if not torch.is_tensor(mask) or mask.shape != weight.shape:
-        raise Wrong(
-            f"The mask must be a tensor of the weight's shape {tuple(weight.shape)}, got {getattr(mask, 'shape', type(mask))}."
-        )
-    if mask.dtype != torch.bool:
-        raise Wrong(
-            f"The mask is of type {mask.dtype}; return a bool tensor, as a comparison gives it, so that ~mask is what is pruned."
-        )
+    mask = mask_like(weight, function(weight, 0.5))
     right = pruning.magnitude_mask(weight, 0.5)
-    if (mask == ~right).all():
+    if torch.equal(mask, ~right):
+        raise Wrong(TURNED.format("magnitudes"))
+    if torch.equal(mask, weight > weight.flatten().sort().values[2]):
         raise Wrong(
-            "Exactly the wrong way round: True stands for kept, and the small magnitudes are pruned."
+            "You compare signed values. -0.9 is a large weight: take absolute values first."
         )
-    if (mask == (weight > weight.flatten().sort().values[2])).all():
+    zeros, magnitude = _pruned(mask), weight.abs()
+    if torch.equal(mask, magnitude > 0.5 * magnitude.max()):
         raise Wrong(
-            "You compare signed values; -0.9 is a large weight. Take absolute values first."
+            f"{zeros} of 6 entries are pruned, 3 should be. Your threshold is sparsity × the "
+            "largest magnitude. The sparsity is a share of the entries, so put them in order and "
+            "count."
         )
-    zeros = int((~mask).sum())
+    if torch.equal(mask, magnitude >= magnitude.flatten().sort().values[2]):
+        raise Wrong(
+            f"{zeros} of 6 entries are pruned, 3 should be. The threshold itself is on the wrong "
+            "side. Is it > or >= that you want?"
+        )
     if zeros != 3:
         raise Wrong(
-            f"{zeros} of 6 entries are pruned, 3 should be. Look at which side of the threshold the threshold itself falls (> or >=)."
+            f"{zeros} of 6 entries are pruned, 3 should be: the 3 smallest of the magnitudes "
+            f"{_listed(magnitude.flatten().sort().values)}."
         )
-    if (mask != right).any():
+    if not torch.equal(mask, right):
         raise Wrong(
-            f"The number of pruned entries is right, but not which: {weight[~mask].tolist()} are pruned, "
-            f"{weight[~right].tolist()} should be."
+            "The number of pruned entries is right, but not which: you prune "
+            f"{_listed(weight[~mask])}, it should be {_listed(weight[~right])}."
         )
-    larger = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
-    for sparsity in (0.0, 0.25, 0.9):
-        mask = function(larger.clone(), sparsity)
-        zeros, wanted = int((~mask.bool()).sum()), round(larger.numel() * sparsity)
-        if zeros != wanted:
-            raise Wrong(
-                f"Right on the small matrix, but on a 40 × 30 one at {100 * sparsity:.0f}% it prunes {zeros} entries instead of {wanted}."
-            )
-        if (mask.bool() != pruning.magnitude_mask(larger, sparsity)).any():
-            raise Wrong(
-                f"On a 40 × 30 matrix at {100 * sparsity:.0f}% the number of pruned entries is right, but not the choice."
-            )
-    return "The same masks as the reference at 0, 25, 50 and 90%."
+    generator = torch.Generator().manual_seed(0)
+    for rows, columns, sparsities in ((7, 5, (0.0, 0.04, 0.25, 0.92)), (40, 30, (0.333, 0.9))):
+        larger = torch.randn(rows, columns, generator=generator)
+        for sparsity in sparsities:
+            mask = mask_like(larger, function(larger, sparsity))
+            exact = larger.numel() * sparsity
+            zeros, wanted = _pruned(mask), round(exact)
+            case = f"a {rows} × {columns} matrix at {100 * sparsity:g}%"
+            magnitude = larger.abs()
+            quantile = magnitude.flatten().quantile(sparsity)
+            if zeros != wanted and zeros in (
+                _pruned(magnitude > quantile),
+                _pruned(magnitude >= quantile),
+            ):
+                raise Wrong(
+                    f"Right on the small matrix, but on {case} it prunes {zeros} entries instead "
+                    f"of {wanted}, as a quantile does. A quantile lies between entries, and is not "
+                    "made for an exact count. Put the magnitudes in order, and count."
+                )
+            if zeros == int(exact) != wanted:
+                raise Wrong(
+                    f"Right on the small matrix, but on {case} it prunes {zeros} entries instead "
+                    f"of {wanted}. {exact:g} is to be rounded, not cut off: round() instead of "
+                    "int()."
+                )
+            if zeros != wanted:
+                raise Wrong(
+                    f"Right on the small matrix, but on {case} it prunes {zeros} entries instead "
+                    f"of {wanted}. round(numel * sparsity) is {wanted} here."
+                )
+            if not torch.equal(mask, pruning.magnitude_mask(larger, sparsity)):
+                raise Wrong(
+                    f"Right on the small matrix. On {case} it prunes the right number, but not "
+                    "the smallest magnitudes."
+                )
+    return "The same masks as the reference, also where the count must be rounded."
 
 
 @exercise(_check_magnitude_mask)
@@ -65,42 +100,42 @@ def magnitude_mask(weight, sparsity):
 def _check_kept_norm(function):
     weight = torch.tensor([[4.0, -2.0], [1.0, -2.0]])
     mask = torch.tensor([[True, False], [False, True]])
-    value = float(function(weight.clone(), mask.clone()))
+    value = number(function(weight, mask))
     said = {
-        0.2: "That is the share that goes; asked is the share that stays, where the mask is True.",
-        80.0: "The number is right, but in percent; return a fraction.",
-        20.0: "That is what stays of the sum of squares, 4² + 2² = 20; divide it by the sum over all entries, 25.",
-        0.5: "That is the share of the entries, 2 of 4; weigh each entry with its square.",
-        6 / 9: "You add up magnitudes; square the weights instead.",
-        0.8
-        ** 0.5: "That is the ratio of the norms; asked is the ratio of their squares, so take no root.",
+        0.2: "That is the share that goes. The share that stays is asked for, where the mask is "
+        "True.",
+        80.0: "The number is right, but in percent. Return a fraction.",
+        20.0: "That is what stays of the sum of squares, 4² + 2² = 20. Divide it by the sum over "
+        "all entries, 25.",
+        0.5: "That is the share of the entries, 2 of 4. Weigh each entry with its square.",
+        6 / 9: "You add up magnitudes. Square the weights instead.",
+        0.8**0.5: "That is the ratio of the norms. The ratio of their squares is asked for, so "
+        "take no root.",
     }
+    case = f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get"
     for wrong, message in said.items():
         if abs(value - wrong) < 1e-4:
-            raise Wrong(
-                f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get {value:.4g}. {message}"
-            )
-    if abs(value - 0.8) > 1e-4:
-        raise Wrong(
-            f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get {value:.4g}; "
-            "it should be (4² + 2²) / (4² + 2² + 1² + 2²) = 0.8."
-        )
+            raise Wrong(f"{case} {value:.4g}. {message}")
+    if not abs(value - 0.8) < 1e-4:
+        raise Wrong(f"{case} {value:.4g}. It should be (4² + 2²) / (4² + 2² + 1² + 2²) = 0.8.")
     larger = torch.randn(40, 30, generator=torch.Generator().manual_seed(0))
     mask = pruning.magnitude_mask(larger, 0.5)
-    value, wanted = (
-        float(function(larger.clone(), mask)),
-        float((larger * mask).square().sum() / larger.square().sum()),
-    )
-    if abs(value - wanted) > 1e-4:
+    value = number(function(larger, mask))
+    wanted = 1 - larger[~mask].square().sum() / larger.square().sum()
+    if not abs(value - wanted) < 1e-4:
         raise Wrong(
-            f"Right on the small matrix, but on a 40 × 30 one you get {value:.4g} instead of {wanted:.4g}."
+            f"Right on the small matrix, but on a 40 × 30 one you get {value:.4g} instead of "
+            f"{wanted:.4g}."
         )
     return "So much of the squared norm stays."
 
 
 @exercise(_check_kept_norm)
 def kept_norm(weight, mask):
-    """The share of the weight's squared norm, the sum of its squares, that is left under the mask; a fraction."""
+    """The share of the weight's squared norm (the sum of its squares) that is left under the mask.
+
+    A fraction.
+    """
     ### BEGIN SOLUTION
     return float((weight * mask).square().sum() / weight.square().sum())
     ### END SOLUTION
@@ -109,74 +144,69 @@ def kept_norm(weight, mask):
 def _check_input_mask(function):
     generator = torch.Generator().manual_seed(0)
     weight = torch.randn(8, 6, generator=generator)
-    inputs = torch.randn(50, 6, generator=generator) * torch.tensor(
-        [0.1, 0.3, 1.0, 1.5, 3.0, 5.0]
-    ) + torch.tensor([0.3, 0.0, 0.0, 0.0, 0.0, 0.0])
-    mask = function(weight.clone(), inputs.clone(), 0.5)
-    if not torch.is_tensor(mask) or mask.shape != weight.shape:
-        raise Wrong(
-            f"The mask must be a tensor of the weight's shape {tuple(weight.shape)}, got {getattr(mask, 'shape', type(mask))}."
-        )
-    mask, sizes = mask.bool(), inputs.norm(dim=0)
+    sizes = torch.tensor([0.1, 0.3, 1.0, 1.5, 3.0, 5.0])
+    inputs = torch.randn(50, 6, generator=generator) * sizes
+    inputs[:, 0] += 0.3
+    mask, sizes = mask_like(weight, function(weight, inputs, 0.5)), inputs.norm(dim=0)
     right = pruning.magnitude_mask(weight * sizes, 0.5)
-    lower_half = lambda scores: scores > scores.flatten().sort().values[weight.numel() // 2 - 1]
+    signed = weight * sizes
     for wrong, message in (
-        (
-            ~right,
-            "Exactly the wrong way round: True stands for kept, and the small scores are pruned.",
-        ),
+        (~right, TURNED.format("scores")),
         (
             pruning.magnitude_mask(weight, 0.5),
-            "That is the mask by magnitude alone. Multiply each |w| with the norm of the feature that it reads, the weight's column.",
+            "That is the mask by magnitude alone. Multiply each |w| with the norm of the feature "
+            "that it reads. The feature is the weight's column.",
         ),
         (
-            lower_half(weight * sizes),
+            signed > signed.flatten().sort().values[weight.numel() // 2 - 1],
             "The scores are signed. Take absolute values of the weights first.",
         ),
         (
             pruning.magnitude_mask(weight * inputs.mean(dim=0), 0.5),
-            "You scale by the mean of each feature, in which positive and negative inputs cancel. Take its norm.",
+            "You scale by the mean of each feature, in which positive and negative inputs cancel. "
+            "Take its norm.",
         ),
         (
             torch.stack([pruning.magnitude_mask(row * sizes, 0.5) for row in weight]),
-            "The scores are right, but you prune half of each row. Here half of the whole matrix goes.",
+            "The scores are right, but you prune half of each row. Here half of the whole matrix "
+            "goes.",
         ),
     ):
-        if (mask == wrong).all():
+        if torch.equal(mask, wrong):
             raise Wrong(message)
-    zeros, differ = int((~mask).sum()), int((mask != right).sum())
+    zeros, differ = _pruned(mask), int((mask != right).sum())
     if zeros != weight.numel() // 2:
         raise Wrong(
             f"{zeros} of {weight.numel()} entries are pruned, {weight.numel() // 2} should be."
         )
     if differ:
         raise Wrong(
-            f"The number of pruned entries is right, but {differ} entries of the mask are not: the score of entry (i, j) is |w_ij| times "
-            "the norm of inputs[:, j]."
+            f"The number of pruned entries is right, but {differ} entries of the mask are not. "
+            "The score of entry (i, j) is |w_ij| times the norm of inputs[:, j]."
         )
-    larger, inputs = (
-        torch.randn(40, 30, generator=generator),
-        torch.randn(200, 30, generator=generator) ** 3,
-    )
-    differ = int(
-        (
-            function(larger.clone(), inputs.clone(), 0.5).bool()
-            != pruning.magnitude_mask(larger * inputs.norm(dim=0), 0.5)
-        ).sum()
-    )
-    if differ:
-        raise Wrong(
-            f"Right on the small matrix, but on a 40 × 30 one {differ} entries of the mask are not. Is it the norm that you take, the "
-            "root of the sum of squares?"
-        )
+    larger = torch.randn(40, 30, generator=generator)
+    inputs = torch.randn(200, 30, generator=generator) ** 3
+    for sparsity in (0.5, 0.333, 0.3336, 0.0):
+        mask = mask_like(larger, function(larger, inputs, sparsity))
+        right = pruning.magnitude_mask(larger * inputs.norm(dim=0), sparsity)
+        case = f"Right on the small matrix at 50%, but not on a 40 × 30 one at {100 * sparsity:g}%"
+        if _pruned(mask) != _pruned(right):
+            raise Wrong(f"{case}: {_pruned(mask)} entries are pruned, {_pruned(right)} should be.")
+        differ = int((mask != right).sum())
+        if differ:
+            raise Wrong(
+                f"{case}: {differ} entries of the mask are wrong. The norm is the root of the sum "
+                "of squares. Is it that which you take?"
+            )
     return "Small weights on large features are kept."
 
 
 @exercise(_check_input_mask)
 def input_mask(weight, inputs, sparsity):
-    """True where the weight is kept; pruned are the entries of smallest |weight| times norm of the feature that they read.
+    """True where the weight is kept; those of smallest |weight| × norm of its feature are pruned.
 
-    The weight has a row for each output and a column for each input feature, `inputs` a row for each example.
+    The weight has a row for each output and a column for each input feature, which it reads.
+    `inputs` has a row for each example.
     """
     ### BEGIN SOLUTION
     return pruning.magnitude_mask(weight * inputs.norm(dim=0), sparsity)
@@ -189,77 +219,58 @@ def _averaged(weights, sparsity):
         weight.abs().flatten().sort().values[round(weight.numel() * sparsity) - 1]
         for weight in weights.values()
     ]
-    return {
-        name: weight.abs() > sum(thresholds) / len(thresholds) for name, weight in weights.items()
-    }
+    threshold = sum(thresholds) / len(thresholds)
+    return {name: weight.abs() > threshold for name, weight in weights.items()}
 
 
 def _equal(masks, others):
-    return all((masks[name].bool() == others[name]).all() for name in others)
+    return all(torch.equal(masks[name], others[name]) for name in others)
 
 
 def _check_global_masks(function):
-    narrow, wide = (
-        torch.tensor([[0.02, -0.05, 0.1, -0.4]]),
-        torch.tensor([[-0.35, 0.5, -0.6, 0.7], [0.8, -0.9, 1.0, -1.1]]),
-    )
+    narrow = torch.tensor([[0.02, -0.05, 0.1, -0.4]])
+    wide = torch.tensor([[-0.35, 0.5, -0.6, 0.7], [0.8, -0.9, 1.0, -1.1]])
     generator = torch.Generator().manual_seed(0)
     larger = {
         "first": torch.randn(20, 30, generator=generator),
         "second": 0.3 * torch.randn(8, 5, generator=generator),
         "third": 2 * torch.randn(7, 7, generator=generator),
     }
-    for weights, sparsity in (({"narrow": narrow, "wide": wide}, 0.5), (larger, 0.7)):
-        masks = function({name: weight.clone() for name, weight in weights.items()}, sparsity)
-        if not isinstance(masks, dict) or masks.keys() != weights.keys():
+    larger["third"][0, 0] = 0
+    for weights, sparsity in (
+        ({"narrow": narrow, "wide": wide}, 0.5),
+        (larger, 0.75),
+        (larger, 0.7),
+        (larger, 0.0),
+    ):
+        masks = masks_like(weights, function(weights, sparsity))
+        right, apart = (pruning.masks_for(weights, sparsity, s) for s in ("global", "matrix"))
+        if _equal(masks, apart) and not _equal(masks, right):
             raise Wrong(
-                f"Return a dict with a mask for each of {', '.join(weights)}, got "
-                f"{list(masks) if isinstance(masks, dict) else type(masks).__name__}."
-            )
-        for name, weight in weights.items():
-            if masks[name].shape != weight.shape:
-                raise Wrong(
-                    f"The mask of '{name}' must have its weight's shape {tuple(weight.shape)}, got {tuple(masks[name].shape)}."
-                )
-        right, apart = (
-            pruning.masks_for(weights, sparsity, "global"),
-            pruning.masks_for(weights, sparsity),
-        )
-        if _equal(masks, apart):
-            raise Wrong(
-                f"Each matrix is pruned to {100 * sparsity:.0f}%: that is one threshold for each. Put all magnitudes into one order."
-            )
-        total = sum(weight.numel() for weight in weights.values())
-        zeros, wanted = (
-            sum(int((~mask.bool()).sum()) for mask in masks.values()),
-            round(total * sparsity),
-        )
-        if _equal(masks, _averaged(weights, sparsity)):
-            raise Wrong(
-                f"You average the matrices' thresholds; that prunes {zeros} of {total} entries, not {wanted}. "
+                f"Each matrix is pruned to {100 * sparsity:.0f}%: that is one threshold for each. "
                 "Put all magnitudes into one order."
             )
-        if _equal(masks, {name: ~mask for name, mask in right.items()}):
+        total = sum(weight.numel() for weight in weights.values())
+        zeros, wanted = sum(map(_pruned, masks.values())), round(total * sparsity)
+        if sparsity and _equal(masks, _averaged(weights, sparsity)):
             raise Wrong(
-                "Exactly the wrong way round: True stands for kept, and the small magnitudes are pruned."
+                f"You average the matrices' thresholds. That prunes {zeros} of {total} entries, "
+                f"not {wanted}. Put all magnitudes into one order."
             )
-        signed = (
-            torch.cat([weight.flatten() for weight in weights.values()]).sort().values[wanted - 1]
-        )
-        if _equal(masks, {name: weight > signed for name, weight in weights.items()}):
+        if _equal(masks, {name: ~mask for name, mask in right.items()}):
+            raise Wrong(TURNED.format("magnitudes"))
+        signed = torch.cat([w.flatten() for w in weights.values()]).sort().values[wanted - 1]
+        if sparsity and _equal(masks, {name: weight > signed for name, weight in weights.items()}):
             raise Wrong("One order for all, but of signed values. Take absolute values first.")
         if zeros != wanted:
             raise Wrong(
-                f"{zeros} of all {total} entries are pruned, {wanted} should be, together and not in each matrix."
+                f"At {100 * sparsity:.0f}%, {zeros} of all {total} entries are pruned. {wanted} "
+                "should be, all matrices together."
             )
         if not _equal(masks, right):
-            counts = {
-                name: (int((~masks[name].bool()).sum()), int((~right[name]).sum()))
-                for name in weights
-            }
             told = ", ".join(
-                f"'{name}' loses {here} instead of {there} entries"
-                for name, (here, there) in counts.items()
+                f"'{name}' loses {_pruned(masks[name])} instead of {_pruned(right[name])} entries"
+                for name in weights
             )
             raise Wrong(f"The total is right, but not where: {told}.")
     return "One threshold for all matrices, the total exact."
@@ -267,45 +278,50 @@ def _check_global_masks(function):
 
 @exercise(_check_global_masks)
 def global_masks(weights, sparsity):
-    """Masks by one threshold for all: of all entries of all matrices together the smallest magnitudes are pruned.
+    """Masks by one threshold for all: of all matrices together the smallest magnitudes are pruned.
 
-    `weights` is a dict of tensors of different shapes; the masks are a dict with the same names and shapes.
+    `weights` is a dict of tensors of different shapes. The masks are a dict with the same names
+    and shapes.
     """
     ### BEGIN SOLUTION
     together = torch.cat([weight.flatten() for weight in weights.values()])
-    parts = magnitude_mask(together, sparsity).split(
-        [weight.numel() for weight in weights.values()]
-    )
-    return {name: part.view(weight.shape) for part, (name, weight) in zip(parts, weights.items())}
+    parts = magnitude_mask(together, sparsity).split([w.numel() for w in weights.values()])
+    return {name: part.view(weights[name].shape) for name, part in zip(weights, parts)}
     ### END SOLUTION
 
 
 def _check_expected_difference(function):
     said = {
-        0.24: "That counts the entries which the first mask prunes and the second keeps. The other way round they differ, too.",
-        0.36: "That is the share which both prune; there they agree.",
+        0.24: "That counts the entries which the first mask prunes and the second keeps. The other "
+        "way round they differ, too.",
+        0.36: "That is the share which both prune. There they agree.",
         0.84: "That is the share which at least one of them prunes. Where both do, they agree.",
         0.52: "That is the share in which they agree.",
-        48.0: "The number is right, but in percent; return a fraction.",
-        1.2: "A share cannot be above 1. You count the entries that both prune twice over; there the masks agree.",
+        48.0: "The number is right, but in percent. Return a fraction.",
+        1.2: "A share cannot be above 1. You count the entries that both prune twice over. There "
+        "the masks agree.",
     }
-    value = float(function(0.6))
+    value = number(function(0.6))
     for wrong, message in said.items():
         if abs(value - wrong) < 1e-6:
             raise Wrong(f"At 60% sparsity you get {value:g}. {message}")
-    for sparsity in (0.6, 0.0, 0.9):
-        value, wanted = float(function(sparsity)), 2 * sparsity * (1 - sparsity)
-        if abs(value - wanted) > 1e-6:
+    for sparsity in (0.6, 0.0, 0.9, 0.25):
+        value, wanted = number(function(sparsity)), 2 * sparsity * (1 - sparsity)
+        if not abs(value - wanted) < 1e-6:
             raise Wrong(
-                f"At {100 * sparsity:.0f}% sparsity you get {value:.4g}, it should be {wanted:.4g}: the chance that one of two "
-                "independent masks prunes an entry and the other does not."
+                f"At {100 * sparsity:.0f}% sparsity you get {value:.4g}. It should be "
+                f"{wanted:.4g}: the chance that one of two independent masks prunes an entry and "
+                "the other does not."
             )
     return "Largest at 50%, and nothing at 0%."
 
 
 @exercise(_check_expected_difference)
 def expected_difference(sparsity):
-    """The share of entries, a fraction, in which two independent random masks of this sparsity differ."""
+    """The share of entries in which two independent random masks of this sparsity differ.
+
+    A fraction.
+    """
     ### BEGIN SOLUTION
     return 2 * sparsity * (1 - sparsity)
     ### END SOLUTION

@@ -1,6 +1,9 @@
-"""Widgets: controls, a figure and a sentence that says what it shows."""
+"""Widgets: controls, a figure and a sentence that says what it shows.
 
-from .base import choice, sparsity_slider
+`live` has those that carry out runs; it is imported by itself, since it needs the lab.
+"""
+
+from .base import Explorer, TextExplorer, choice, offered, sparsity_slider
 from .matrices import (
     bert_forgets,
     mask_overlap,
@@ -11,10 +14,13 @@ from .matrices import (
 from .results import cost_calculator, results_explorer
 
 __all__ = [
+    "Explorer",
+    "TextExplorer",
     "bert_forgets",
     "choice",
     "cost_calculator",
     "mask_overlap",
+    "offered",
     "results_explorer",
     "schedule_explorer",
     "sensitivity_map",

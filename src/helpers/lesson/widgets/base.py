@@ -1,131 +1,288 @@
-"""Widgets: controls, a figure and a sentence that says what it shows.
+"""What all widgets share: controls, a figure and a sentence that says what the figure shows.
 
-Each function takes data and returns a widget. A change of a control draws once, into an image of fixed
-size, so nothing flickers. The returned box carries its ``controls`` (by name) and its ``readout``.
+A widget is an `Explorer`, or a `TextExplorer` where no figure is needed. A change of a control
+draws once, into an image, so nothing flickers. For pages without a kernel,
+``explorer.at(sparsity=0.5)`` gives what the widget would show.
 """
 
+import contextlib
+import functools
+import html
 import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import ipywidgets
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..layout import FIT, wide
+
 DPI = 80
 LEVELS = tuple(np.arange(100) / 100)  # the sparsities that a slider reaches
+SCENES = 12  # figures that an explorer keeps, some 2 MB each
+
+Stage = Callable[..., tuple[Callable[..., str], Sequence[Artist]]]
 
 
-WIDE = {"layout": ipywidgets.Layout(width="420px"), "style": {"description_width": "110px"}}
+def sparsity_slider(
+    value: float = 0.5, options: Iterable[float] = LEVELS, description: str = "sparsity"
+) -> ipywidgets.SelectionSlider:
+    """A slider over sparsities, shown in percent.
 
-
-def sparsity_slider(value=0.5, options=LEVELS, description="sparsity"):
-    """A slider over sparsities, shown in percent."""
-    options = [(f"{100 * s:.0f}%", float(s)) for s in options]
+    Parameters
+    ----------
+    value : float
+        Where it stands at first: at the option that is nearest to this.
+    options : iterable of float
+        Fractions.
+    description : str
+    """
+    options = [(f"{s:.0%}", float(s)) for s in options]
     nearest = min((s for _, s in options), key=lambda s: abs(s - value))
     return ipywidgets.SelectionSlider(
-        options=options, value=nearest, description=description, continuous_update=True, **WIDE
+        options=options, value=nearest, description=description, continuous_update=True, **wide()
     )
 
 
-def choice(options, description, value=None):
-    """A menu of names, or of (name, value) pairs."""
+def choice(options: Sequence, description: str, value: Any = None) -> ipywidgets.Dropdown:
+    """A menu.
+
+    Parameters
+    ----------
+    options : sequence
+        Names, or pairs of a name and a value.
+    description : str
+    value
+        What is chosen at first; default the first option.
+    """
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
     return ipywidgets.Dropdown(
-        options=options, value=first if value is None else value, description=description, **WIDE
+        options=options,
+        value=first if value is None else value,
+        description=description,
+        **wide(),
     )
 
 
-def explorer(stage, controls, size=(8.6, 3.4), moving=(), margins=None):
+def offered(control: ipywidgets.Widget) -> list | None:
+    """The values a control can take: of a list, those it can hold; None where any text will do."""
+    if hasattr(control, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in control.options]
+    if hasattr(control, "max"):
+        return list(range(control.min, control.max + 1, getattr(control, "step", 1)))
+    return [False, True] if isinstance(control.value, bool) else None
+
+
+class Explorer(ipywidgets.VBox):
     """Controls above a figure and its sentence.
 
-    What a slider moves is drawn over a kept picture of all the rest, axes and labels among it, which take most of the time.
+    Most of the time of a drawing goes into axes and labels. So what a slider moves is drawn over a
+    kept picture of all the rest.
 
     Parameters
     ----------
     stage : callable
-        ``stage(figure, **values)``, with the values of the controls that are not `moving`, draws into a new figure and
-        returns ``move, artists``: ``move(**values)``, with the values of the moving ones, changes the artists and
-        returns the sentence. With no figure wanted (`size` None) it is ``stage(**values)`` and returns HTML.
+        ``stage(figure, **values)`` gets the values of the controls that are not in `moving`. It
+        draws into the new figure and returns ``move, artists``. ``move(**values)`` gets the values
+        of the others, changes the artists and returns the sentence, as HTML.
     controls : dict of str to ipywidgets.Widget
-    size : tuple of float, or None
-        Inches.
-    moving : tuple of str
-        The controls that change only `artists`.
+    size : tuple of float
+        Width and height in inches.
+    moving : sequence of str
+        The controls that change nothing but `artists`.
     margins : dict, optional
-        Where the axes are, for `matplotlib.figure.Figure.subplots_adjust`. Default: a layout is looked for, which takes
-        as long as a drawing.
+        Where the axes are, for `matplotlib.figure.Figure.subplots_adjust`. By default a layout is
+        looked for, which takes as long as a drawing.
 
-    Returns
-    -------
-    ipywidgets.VBox
+    Attributes
+    ----------
+    controls : dict of str to ipywidgets.Widget
+    picture : ipywidgets.Image
+    readout : ipywidgets.HTML
+        The sentence.
     """
-    width = size[0] * DPI if size else 700
-    readout = ipywidgets.HTML(layout=ipywidgets.Layout(width=f"{width:.0f}px", min_height="72px"))
-    picture = picture_of(size) if size else None
-    kept = {}
 
-    def update(change=None):
-        values = {name: control.value for name, control in controls.items()}
-        if size is None:
-            readout.value = stage(**values)
-            return
-        moved = {name: values.pop(name) for name in moving}
-        here = tuple(values.values())
-        if here in kept:
-            kept[here] = kept.pop(here)  # the last one used comes last
-        else:
-            figure = Figure(figsize=size, dpi=DPI, layout=None if margins else "constrained")
-            if margins:
-                figure.subplots_adjust(**margins)
-            canvas = FigureCanvasAgg(figure)
-            move, artists = stage(figure, **values)
-            for artist in artists:
-                artist.set_animated(True)  # left out when the rest is drawn
-            move(**moved)
-            canvas.draw()
-            kept[here] = canvas, canvas.copy_from_bbox(figure.bbox), move, artists
-            if len(kept) > 12:  # some 2 MB each
-                del kept[next(iter(kept))]
-        canvas, rest, move, artists = kept[here]
-        canvas.restore_region(rest)
-        sentence = move(**moved)
-        for artist in artists:
-            artist.axes.draw_artist(artist)
-        picture.value, readout.value = _png(canvas), _paragraph(sentence, size)
+    def __init__(
+        self,
+        stage: Stage,
+        controls: Mapping[str, ipywidgets.Widget],
+        size: tuple[float, float] = (8.6, 3.4),
+        moving: Sequence[str] = (),
+        margins: Mapping[str, float] | None = None,
+    ):
+        self.controls, self.picture, self.readout = controls, picture_of(size), readout_of(size)
+        self._moving = moving
+        self._scene = functools.lru_cache(SCENES)(functools.partial(_Scene, stage, size, margins))
+        super().__init__([*controls.values(), self.picture, self.readout])
+        _watch(controls, self._update)
 
+    def at(self, **values) -> tuple[bytes, str]:
+        """What the widget shows where its controls have these values; the widget itself stays.
+
+        Parameters
+        ----------
+        **values
+            By the names of the controls. Those that are not given are taken as they stand.
+
+        Returns
+        -------
+        picture : bytes
+            A PNG.
+        sentence : str
+            HTML.
+
+        Raises
+        ------
+        ValueError
+            If there is no such control, or it cannot take the value.
+        """
+        values = _values(self.controls, values)
+        moved = {name: values.pop(name) for name in self._moving}
+        return self._scene(**values).show(**moved)
+
+    def _update(self):
+        self.picture.value, self.readout.value = self.at()
+
+
+class TextExplorer(ipywidgets.VBox):
+    """Controls above an answer in words.
+
+    Parameters
+    ----------
+    answer : callable
+        ``answer(**values)`` returns HTML.
+    controls : dict of str to ipywidgets.Widget
+    below : sequence of ipywidgets.Widget
+        What stands under the answer.
+
+    Attributes
+    ----------
+    controls : dict of str to ipywidgets.Widget
+    readout : ipywidgets.HTML
+        The answer.
+    """
+
+    def __init__(
+        self,
+        answer: Callable[..., str],
+        controls: Mapping[str, ipywidgets.Widget],
+        below: Sequence[ipywidgets.Widget] = (),
+    ):
+        self.controls, self.readout, self._answer = controls, readout_of(), answer
+        super().__init__([*controls.values(), self.readout, *below])
+        _watch(controls, self._update)
+
+    def at(self, **values) -> str:
+        """The answer where the controls have these values, as in `Explorer.at`."""
+        return self._answer(**_values(self.controls, values))
+
+    def _update(self):
+        self.readout.value = self.at()
+
+
+def _watch(controls, update):
+    """Update now and whenever a control changes."""
     for control in controls.values():
-        control.observe(update, names="value")
+        control.observe(lambda change: update(), names="value")
     update()
-    box = ipywidgets.VBox([*controls.values(), *([picture] if picture else []), readout])
-    box.controls, box.readout, box.picture = controls, readout, picture
-    return box
 
 
-def picture_of(size):
-    """An image widget of fixed size (inches), so that nothing flickers."""
-    return ipywidgets.Image(
-        format="png",
-        layout=ipywidgets.Layout(width=f"{size[0] * DPI:.0f}px", height=f"{size[1] * DPI:.0f}px"),
-    )
+def _values(controls, given):
+    """What the controls say, but for the given values."""
+    for name, value in given.items():
+        if name not in controls:
+            raise ValueError(f"there is no control {name!r}; there are {', '.join(controls)}")
+        values = offered(controls[name])
+        several = isinstance(controls[name], ipywidgets.SelectMultiple)
+        for one in value if several else [value]:
+            if values is not None and one not in values:
+                raise ValueError(f"{name} cannot be {one!r}; it can be one of {values}")
+    # a list's value is a tuple, so that scenes can be told apart by their values
+    given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    return {name: control.value for name, control in controls.items()} | given
 
 
-def render(size, draw):
-    """A new figure as PNG, and as HTML what `draw(figure)` says of it."""
+class _Scene:
+    """A figure for one choice of the controls that do not move, with a picture of what stays."""
+
+    def __init__(self, stage, size, margins, **values):
+        figure = Figure(figsize=size, dpi=DPI, layout=None if margins else "constrained")
+        if margins:
+            figure.subplots_adjust(**margins)
+        self.canvas, self.width = FigureCanvasAgg(figure), size[0]
+        self.move, self.artists = stage(figure, **values)
+        for artist in self.artists:
+            artist.set_animated(True)  # left out when the rest is drawn
+        self.rest = None
+
+    def show(self, **moved):
+        sentence = self.move(**moved)
+        if self.rest is None:
+            self.canvas.draw()
+            self.rest = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
+        self.canvas.restore_region(self.rest)
+        for artist in self.artists:
+            artist.axes.draw_artist(artist)
+        return _png(self.canvas), paragraph(sentence, self.width)
+
+
+def picture_of(size: tuple[float, float]) -> ipywidgets.Image:
+    """An image widget for figures of this size (inches); it shrinks on a narrow page."""
+    layout = ipywidgets.Layout(width=_pixels(size[0]), max_width=FIT, height="auto")
+    return ipywidgets.Image(format="png", layout=layout)
+
+
+def readout_of(size: tuple[float, float] = (8.6, 0)) -> ipywidgets.HTML:
+    """A place for sentences, as wide as figures of this size (inches)."""
+    layout = ipywidgets.Layout(width=_pixels(size[0]), max_width=FIT, min_height="72px")
+    return ipywidgets.HTML(layout=layout)
+
+
+def render(size: tuple[float, float], draw: Callable[[Figure], str]) -> tuple[bytes, str]:
+    """A new figure of this size (inches) as PNG, and as HTML what ``draw(figure)`` says of it."""
     figure = Figure(figsize=size, dpi=DPI, layout="constrained")
     sentence = draw(figure)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return _png(canvas), _paragraph(sentence, size)
+    return _png(canvas), paragraph(sentence, size[0])
+
+
+def paragraph(sentence: str, width: float = 8.6) -> str:
+    """HTML text in a paragraph, at most as wide as a figure of this width (inches)."""
+    style = f"max-width:{_pixels(width)}; line-height:1.4; white-space:normal"
+    return f"<p style='{style}; overflow-wrap:anywhere'>{sentence}</p>"
+
+
+def plain(text: str) -> str:
+    """Text that is no HTML, in a paragraph that keeps its lines."""
+    return paragraph(html.escape(text).replace("\n", "<br>"))
+
+
+@contextlib.contextmanager
+def printing_into(output: ipywidgets.Output) -> Iterator[None]:
+    """What is printed goes into the output; what is raised comes out of the block.
+
+    ``with output:`` alone would swallow exceptions under IPython, interrupts among them.
+    """
+    raised = None
+    with output:
+        try:
+            yield
+        except BaseException as error:
+            raised = error
+    if raised is not None:
+        raise raised
+
+
+def _pixels(inches):
+    return f"{inches * DPI:.0f}px"
 
 
 def _png(canvas):
-    buffer = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(
-        buffer, "png", compress_level=1
-    )  # it goes to this machine's browser
+    buffer, pixels = io.BytesIO(), Image.fromarray(np.asarray(canvas.buffer_rgba()))
+    pixels.convert("RGB").save(buffer, "png", compress_level=1)  # for this machine's own browser
     return buffer.getvalue()
-
-
-def _paragraph(sentence, size):
-    return f"<p style='max-width:{size[0] * DPI:.0f}px; line-height:1.4'>{sentence}</p>"

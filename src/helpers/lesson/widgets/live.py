@@ -1,74 +1,199 @@
 """A figure that results join while they are made, and a form that makes them."""
 
-import html
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import ipywidgets
 import pandas as pd
 import seaborn as sns
+from matplotlib.figure import Figure
 
 from ... import plots, pocket, profiles
 from ...conditions import CONDITIONS, UNPRUNED
 from ...lab import experiment
+from ...lab.runs import Run
 from ...lab.store import COLUMNS as ROWS
+from ...lab.store import RunStore
 from ...tasks import COLUMNS, NAMES, main_metric
-from .base import WIDE, choice, picture_of, render
+from ..layout import wide
+from .base import choice, picture_of, plain, printing_into, readout_of, render
 
 
-def live_curves(sources, task, size=(10.4, 4.6)):
-    """A figure that new results join one by one: ``sweep(runs, on_result=box.add)``.
+class LiveFigure(ipywidgets.VBox):
+    """A figure that new results join one by one: ``sweep(runs, on_result=figure.add)``.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(figure, task, rows)`` draws into a new figure and returns the sentence, as HTML.
+    task : str
+    size : tuple of float
+        Width and height in inches.
+
+    Attributes
+    ----------
+    task : str
+    rows : pandas.DataFrame
+        The tidy rows added so far.
+    picture : ipywidgets.Image
+    readout : ipywidgets.HTML
+        The sentence.
+    """
+
+    def __init__(
+        self,
+        draw: Callable[[Figure, str, pd.DataFrame], str],
+        task: str,
+        size: tuple[float, float] = (8.6, 4.4),
+    ):
+        self._draw, self._size = draw, size
+        self.picture, self.readout = picture_of(size), readout_of(size)
+        super().__init__([self.picture, self.readout])
+        self.restart(task)
+
+    def add(self, rows: pd.DataFrame) -> None:
+        """Draw the figure again, with these tidy rows as well."""
+        self.rows = pd.concat([self.rows, rows], ignore_index=True) if len(self.rows) else rows
+        self._show()
+
+    def restart(self, task: str) -> None:
+        """Forget all rows, and show this task."""
+        empty = pd.DataFrame(columns=ROWS).astype({"sparsity": float, "value": float})
+        self.task, self.rows = task, empty
+        self._show()
+
+    def _show(self):
+        self.picture.value, self.readout.value = render(
+            self._size, lambda figure: self._draw(figure, self.task, self.rows)
+        )
+
+
+def live_curves(
+    sources: Mapping[str, pd.DataFrame], task: str, size: tuple[float, float] = (8.6, 4.4)
+) -> LiveFigure:
+    """The task's metric against sparsity; your own results are stars.
 
     Parameters
     ----------
     sources : dict of str to pandas.DataFrame
         As for `helpers.plots.curves`; those that lack the task are left out.
     task : str
-
-    Returns
-    -------
-    ipywidgets.VBox
-        With ``add(rows)``, ``restart(task)`` and ``rows``, the tidy rows added so far.
+    size : tuple of float
+        Width and height in inches.
     """
-    picture, readout = picture_of(size), ipywidgets.HTML()
-    box = ipywidgets.VBox([picture, readout])
 
-    def draw(figure):
-        metric, ax = main_metric(box.task), figure.subplots()
-        used = {name: rows for name, rows in sources.items() if box.task in set(rows.task)}
-        conditions = [
-            c for c in CONDITIONS if c in set(box.rows.condition) and c not in UNPRUNED
-        ] or ["prune_pretrain"]
-        plots.curves(used, metric, conditions, task=box.task, mine=box.rows, ax=ax)
-        sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))  # the stars may be anywhere
+    def draw(figure, task, rows):
+        metric, ax = main_metric(task), figure.subplots()
+        used = {name: frame for name, frame in sources.items() if task in set(frame.task)}
+        pruned = [c for c in CONDITIONS if c in set(rows.condition) and c not in UNPRUNED]
+        plots.curves(used, metric, pruned or ["prune_pretrain"], task=task, mine=rows, ax=ax)
+        # the stars may be anywhere
+        sns.move_legend(ax, "center left", bbox_to_anchor=(1, 0.5))
         ax.set_xlim(-4, 100)
-        scale, unit = (100, "%") if metric == "accuracy" else (1, "")
-        own = box.rows[(box.rows.metric == metric) & (box.rows.task == box.task)]
-        points = [
-            f"{CONDITIONS[row.condition].label}{f' at {100 * row.sparsity:.0f}%' if row.sparsity else ''} <b>{scale * row.value:.{1 if unit else 3}f}{unit}</b>"
-            for row in own.itertuples()
-        ]
-        return f"{plots.METRIC_LABEL[metric].split(' (')[0]} of your runs on {NAMES[box.task]}: {', '.join(points) or 'none yet'}."
+        own = rows[(rows.metric == metric) & (rows.task == task)]
+        points = [_point(row, metric) for row in own.itertuples()]
+        label = plots.METRIC_LABEL[metric].split(" (")[0]
+        said = f"{label} of your runs on {NAMES[task]}: {', '.join(points) or 'none yet'}."
+        return said[0].upper() + said[1:]
 
-    def show():
-        picture.value, readout.value = render(size, draw)
+    return LiveFigure(draw, task, size)
 
-    def add(rows):
-        box.rows = pd.concat([box.rows, rows], ignore_index=True) if len(box.rows) else rows
-        show()
 
-    def restart(task):
-        box.task, box.rows = (
-            task,
-            pd.DataFrame(columns=ROWS).astype({"sparsity": float, "value": float}),
+def _point(row, metric):
+    """A result in words."""
+    where = f" at {row.sparsity:.0%}" if row.sparsity else ""
+    value = f"{row.value:.1%}" if metric == "accuracy" else f"{row.value:.3f}"
+    return f"{CONDITIONS[row.condition].label}{where} <b>{value}</b>"
+
+
+class ExperimentForm(ipywidgets.VBox):
+    """Controls, and a button that carries out the runs they stand for; the results join a figure.
+
+    Parameters
+    ----------
+    controls : dict of str to ipywidgets.Widget
+        One of them is ``task``.
+    plan : callable
+        ``plan(**values)`` gets the values of the controls and returns the runs.
+    figure : LiveFigure
+    store : helpers.lab.store.RunStore or path
+
+    Attributes
+    ----------
+    controls : dict of str to ipywidgets.Widget
+    button : ipywidgets.Button
+    figure : LiveFigure
+        Its ``rows`` are the results.
+    readout : ipywidgets.HTML
+        How many runs there are, and how they ended.
+    """
+
+    def __init__(
+        self,
+        controls: Mapping[str, ipywidgets.Widget],
+        plan: Callable[..., list[Run]],
+        figure: LiveFigure,
+        store: RunStore | str | Path = "runs",
+    ):
+        self.controls, self.figure = controls, figure
+        self._plan, self._store = plan, store
+        self.button = ipywidgets.Button(
+            description="Run",
+            button_style="primary",
+            icon="play",
+            layout=ipywidgets.Layout(margin="4px 0 4px 112px"),
         )
-        show()
+        self.readout, self._bars = readout_of(), ipywidgets.Output()
+        super().__init__([*controls.values(), self.button, self.readout, self._bars, figure])
+        self.button.on_click(lambda _: self._run())
+        for control in controls.values():
+            control.observe(lambda _: self._count(), names="value")
+        self._count()
 
-    box.add, box.restart, box.readout, box.picture = add, restart, readout, picture
-    restart(task)
-    return box
+    def _runs(self):
+        return self._plan(**{name: control.value for name, control in self.controls.items()})
+
+    def _say(self, text):
+        self.readout.value = plain(text)
+
+    def _count(self):
+        try:
+            runs, task = self._runs(), NAMES[self.controls["task"].value]
+        except Exception as error:  # here nobody would see it: it would go to the server's log
+            self._say(str(error))
+        else:
+            self._say(
+                f"{len(runs)} runs on {task}. Those that are in the store are not made again."
+            )
+
+    def _run(self):
+        self.button.disabled = True
+        self._say(
+            "Running. Points appear as they are ready. To stop, interrupt the kernel: "
+            "what is finished is kept."
+        )
+        try:
+            self.figure.restart(self.controls["task"].value)
+            self._bars.clear_output()
+            with printing_into(self._bars):
+                experiment.sweep(self._runs(), self._store, on_result=self.figure.add)
+            self._say("Done. The rows are in .figure.rows of the form.")
+        except KeyboardInterrupt:
+            self._say("Stopped. Run goes on from here.")
+        except Exception as error:  # the reader may have typed any model: say what is wrong with it
+            self._say(f"Not done. {error}")
+        finally:
+            self.button.disabled = False
 
 
-def experiment_form(profile, sources, store="runs", task=None, sparsities=(0.5, 0.8)):
-    """Choose model, task, conditions, sparsities and seeds; a button runs the sweep, and the points join the figure.
+def experiment_form(
+    profile: profiles.Profile,
+    sources: Mapping[str, pd.DataFrame],
+    store: RunStore | str | Path = "runs",
+    task: str | None = None,
+    sparsities: Sequence[float] = (0.5, 0.8),
+) -> ExperimentForm:
+    """Choose model, task, conditions, sparsities and seeds, and run the sweep.
 
     Parameters
     ----------
@@ -79,93 +204,37 @@ def experiment_form(profile, sources, store="runs", task=None, sparsities=(0.5, 
     store : helpers.lab.store.RunStore or path
     task : str, optional
         Chosen at first; default the profile's first.
-    sparsities : tuple of float
+    sparsities : sequence of float
         Chosen at first.
-
-    Returns
-    -------
-    ipywidgets.VBox
-        With ``controls``, ``button``, ``figure`` (see `live_curves`; its ``rows`` are the results) and ``readout``.
     """
     tasks = pocket.TASKS if profile.fine_tuning.glue == profiles.POCKET else tuple(COLUMNS)
-    pruned = [c for c in CONDITIONS if c not in UNPRUNED]
-    tens = [
-        (f"{n}%", n / 100)
-        for n in sorted({*range(10, 100, 10), *(round(100 * s) for s in sparsities)})
-    ]
+    pruned = [(c.label, name) for name, c in CONDITIONS.items() if name not in UNPRUNED]
+    percents = sorted({*range(10, 100, 10), *(round(100 * s) for s in sparsities)})
     controls = {
         "model": ipywidgets.Text(
-            profile.model, description="model", continuous_update=False, **WIDE
+            profile.model, description="model", continuous_update=False, **wide()
         ),
         "task": choice([(NAMES[t], t) for t in tasks], "task", task or profile.tasks[0]),
         "conditions": ipywidgets.SelectMultiple(
-            options=[(CONDITIONS[c].label, c) for c in pruned],
+            options=pruned,
             value=["prune_pretrain"],
             rows=4,
             description="conditions",
-            **WIDE,
+            **wide(),
         ),
         "sparsities": ipywidgets.SelectMultiple(
-            options=tens, value=list(sparsities), rows=5, description="sparsities", **WIDE
+            options=[(f"{n}%", n / 100) for n in percents],
+            value=list(sparsities),
+            rows=5,
+            description="sparsities",
+            **wide(),
         ),
-        "seeds": ipywidgets.BoundedIntText(1, min=1, max=10, description="seeds", **WIDE),
+        "seeds": ipywidgets.BoundedIntText(1, min=1, max=10, description="seeds", **wide()),
     }
-    button = ipywidgets.Button(
-        description="Run",
-        button_style="primary",
-        icon="play",
-        layout=ipywidgets.Layout(margin="4px 0 4px 112px"),
-    )
-    readout, bars, figure = (
-        ipywidgets.HTML(),
-        ipywidgets.Output(),
-        live_curves(sources, controls["task"].value),
-    )
 
-    def say(text):
-        readout.value = f"<p>{html.escape(text)}</p>"
+    def plan(model, task, conditions, sparsities, seeds):
+        chosen = profile.replace(pretraining={"model": model.strip()})
+        conditions = ("majority", "dense", *conditions)
+        return experiment.plan(conditions, sparsities, [task], range(seeds), profile=chosen)
 
-    def plan():
-        chosen = {name: control.value for name, control in controls.items()}
-        changed = profile.replace(pretraining={"model": chosen["model"].strip()})
-        conditions = ("majority", "dense", *chosen["conditions"])
-        return experiment.plan(
-            conditions,
-            chosen["sparsities"],
-            [chosen["task"]],
-            range(chosen["seeds"]),
-            profile=changed,
-        )
-
-    def count(change=None):
-        say(
-            f"{len(plan())} runs on {NAMES[controls['task'].value]}, each made only if it is not in the store yet."
-        )
-
-    def start(_):
-        button.disabled = True
-        figure.restart(controls["task"].value)
-        bars.clear_output()
-        say(
-            "Running; the points appear as they are ready. To stop, interrupt the kernel: what is finished is kept."
-        )
-        try:
-            with bars:
-                experiment.sweep(plan(), store, on_result=figure.add)
-            say("Done. The rows are in .figure.rows of the form.")
-        except KeyboardInterrupt:
-            say("Stopped. Run goes on from here.")
-        except (
-            Exception
-        ) as error:  # the learner may have typed any model: say what is wrong with it
-            say(str(error))
-        finally:
-            button.disabled = False
-
-    button.on_click(start)
-    for control in controls.values():
-        control.observe(count, names="value")
-    count()
-    box = ipywidgets.VBox([*controls.values(), button, readout, bars, figure])
-    box.controls, box.button, box.figure, box.readout = controls, button, figure, readout
-    return box
+    return ExperimentForm(controls, plan, live_curves(sources, controls["task"].value), store)

@@ -2,22 +2,35 @@
 
 import copy
 import html
+from collections.abc import Mapping
 from functools import lru_cache
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 import torch
 from tqdm.auto import tqdm
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ... import plots
 from ...conditions import CONDITIONS
 from ...pruning import prunable_parameters
 from ...training import top_words
 from ...weights import expected_difference, head_blocks
-from .base import LEVELS, WIDE, choice, explorer, sparsity_slider
+from ..layout import wide
+from .base import (
+    LEVELS,
+    Explorer,
+    TextExplorer,
+    choice,
+    paragraph,
+    plain,
+    printing_into,
+    sparsity_slider,
+)
 
 
-def threshold_explorer(weights):
+def threshold_explorer(weights: Mapping[str, torch.Tensor]) -> Explorer:
     """Slide the sparsity: the histogram of |w| with the threshold, and the mask.
 
     Parameters
@@ -26,10 +39,7 @@ def threshold_explorer(weights):
         For example from `helpers.pruning.prunable_parameters`.
     """
     tables = {
-        name: _Magnitudes(weight.detach())
-        for name, weight in tqdm(
-            weights.items(), desc="magnitudes", leave=False, disable=len(weights) < 40
-        )
+        name: _Magnitudes(weight.detach()) for name, weight in _with_bar(weights, "magnitudes")
     }
     together = _Magnitudes.merged(tables.values())
     names = list(zip(plots.matrix_names(weights), weights))
@@ -39,6 +49,7 @@ def threshold_explorer(weights):
         left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
         plots.magnitude_histogram(counts, edges, 0, left)
         plots.mask_image(table.corner > 0, right)
+        right.set_title("corner of the mask\ndark = kept, light = pruned", fontsize=10)
         (line,), (label,), (image,) = left.lines, left.texts, right.images
         below = left.stairs(0 * counts, edges, fill=True, color=plots.PRUNED_COLOR)
 
@@ -57,19 +68,21 @@ def threshold_explorer(weights):
                 text="threshold  " if late else "  threshold",
             )
             image.set_data(table.corner > threshold)
-            of_all = (
-                ""
-                if scope == "matrix"
-                else f"one threshold for all {len(tables)} matrices prunes {100 * pruned / table.entries:.0f}% of this one, "
-            )
+            of_all = ""
+            if scope == "global":
+                of_all = (
+                    f"One threshold for all {len(tables)} matrices prunes "
+                    f"{pruned / table.entries:.0%} of this one. "
+                )
             return (
-                f"The threshold is <b>{threshold:.3g}</b>: {of_all}{pruned:,} of {table.entries:,} weights are pruned, {table.entries - pruned:,} kept. "
-                f"The kept ones carry <b>{100 * table.norm_above(pruned):.1f}%</b> of the squared norm."
+                f"The threshold is <b>{threshold:.3g}</b>. {of_all}{pruned:,} of {table.entries:,} "
+                f"weights are pruned and {table.entries - pruned:,} kept. The kept ones carry "
+                f"<b>{table.norm_above(pruned):.1%}</b> of the squared norm."
             )
 
         return move, [below, line, label, image]
 
-    return explorer(
+    return Explorer(
         stage,
         {
             "matrix": choice(names, "matrix"),
@@ -85,8 +98,9 @@ def threshold_explorer(weights):
 class _Magnitudes:
     """The magnitudes of a matrix, counted in bins of 2⁻¹¹ of their size.
 
-    The bits of positive floats are ordered as the floats are, so their upper 20 bits are the bin. That is as good as
-    sorted, for a fraction of the time and memory: BERT-Base's word embeddings have 23 million entries and some 20,000 bins.
+    The bits of positive floats are ordered as the floats are, so their upper 20 bits are the bin.
+    That is as good as sorted, for a fraction of the time and memory: BERT-Base's word embeddings
+    have 23 million entries and some 20,000 bins.
     """
 
     SHIFT = 12
@@ -144,14 +158,10 @@ class _Magnitudes:
         )
 
 
-def schedule_explorer(steps=1000):
+def schedule_explorer(steps: int = 1000) -> Explorer:
     """Change the cubic schedule and see it beside one-shot and linear pruning."""
-    slider = lambda value, name, low, high, step: ipywidgets.IntSlider(
-        value, low, high, step=step, description=name, **WIDE
-    )
-
     x = np.arange(steps + 1)
-    kinds = ("with your exponent (3: cubic, Zhu & Gupta)", "linear", "one shot")
+    kinds = ("with your exponent\n(3: cubic, Zhu & Gupta)", "linear", "one shot")
 
     def stage(figure):
         ax = figure.subplots()
@@ -163,45 +173,51 @@ def schedule_explorer(steps=1000):
         def move(final, initial, begin, end, exponent):
             end, initial = max(begin, end), min(initial, final)
             ramp = np.clip((x - begin) / max(end - begin, 1), 0, 1)
-            rising = lambda power: np.where(
-                x < begin,
-                initial,
-                final if end == begin else final + (initial - final) * (1 - ramp) ** power,
-            )
-            for line, sparsities in zip(
-                ax.lines, (rising(exponent), rising(1), np.where(x >= begin, final, initial))
-            ):
+
+            def rising(power):
+                ramped = final + (initial - final) * (1 - ramp) ** power
+                return np.where(x < begin, initial, final if end == begin else ramped)
+
+            at_once = np.where(x >= begin, final, initial)
+            for line, sparsities in zip(ax.lines, (rising(exponent), rising(1), at_once)):
                 line.set_ydata(100 * sparsities)
-            moved = ""
+            note = ""
             if end == begin:
-                moved = " The last step is not after the first: all three prune at once."
+                note = " The last step is not after the first: all three prune at once."
             elif initial == final:
-                moved = " Initial and final sparsity are the same: nothing is pruned on the way."
+                note = " Initial and final sparsity are the same: nothing is pruned on the way."
             return (
-                f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule with exponent {exponent} has done "
-                f"<b>{100 * (1 - 0.5**exponent):.0f}%</b> of its pruning, a linear one 50%.{moved}"
+                f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule "
+                f"with exponent {exponent} has done <b>{1 - 0.5**exponent:.0%}</b> of its pruning. "
+                f"A linear one has done 50%.{note}"
             )
 
         return move, list(ax.lines)
 
+    def slider(value, name, low, high, step):
+        return ipywidgets.IntSlider(value, low, high, step=step, description=name, **wide())
+
+    step = max(1, steps // 50)
     controls = {
         "final": sparsity_slider(0.8, description="final sparsity"),
         "initial": sparsity_slider(0.0, description="initial sparsity"),
-        "begin": slider(0, "first step", 0, steps, max(1, steps // 50)),
-        "end": slider(steps // 2, "last step", 0, steps, max(1, steps // 50)),
+        "begin": slider(0, "first step", 0, steps, step),
+        "end": slider(steps // 2, "last step", 0, steps, step),
         "exponent": slider(3, "exponent", 1, 6, 1),
     }
-    return explorer(stage, controls, size=(9.6, 3.4), moving=tuple(controls))
+    return Explorer(stage, controls, moving=tuple(controls))
 
 
-def bert_forgets(model, tokenizer, sentence):
+def bert_forgets(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, sentence: str
+) -> TextExplorer:
     """Type a sentence with [MASK], slide the sparsity, and read what the pruned model fills in.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
         With an MLM head; it is not changed.
-    tokenizer : transformers.PreTrainedTokenizer
+    tokenizer : transformers.PreTrainedTokenizerBase
     sentence : str
         What the text field holds at first.
     """
@@ -216,92 +232,87 @@ def bert_forgets(model, tokenizer, sentence):
     }
     weights, pruned = prunable_parameters(model), copy.deepcopy(model).eval()
     targets = prunable_parameters(pruned)
-    thresholds = {
-        name: _thresholds(weight)
-        for name, weight in tqdm(
-            weights.items(), desc="thresholds", leave=False, disable=len(weights) < 40
-        )
-    }
-    text = ipywidgets.Text(
-        sentence,
-        description="sentence",
-        continuous_update=False,
-        layout=ipywidgets.Layout(width="600px"),
-        style={"description_width": "110px"},
-    )
+    thresholds = {name: _thresholds(weight) for name, weight in _with_bar(weights, "thresholds")}
 
     @torch.no_grad()
     def prune(group, method, sparsity):
-        generator = torch.Generator().manual_seed(
-            0
-        )  # the same draw at each sparsity: what is pruned stays pruned further up
+        # the same draw at each sparsity: what is pruned stays pruned further up
+        generator = torch.Generator().manual_seed(0)
         for name, weight in weights.items():
             if not groups[group](name):
                 targets[name].copy_(weight)
-            elif method == "random":
-                torch.mul(
-                    weight,
-                    torch.rand(weight.shape, generator=generator) >= sparsity,
-                    out=targets[name],
-                )
+                continue
+            if method == "random":
+                kept = torch.rand(weight.shape, generator=generator) >= sparsity
             else:
-                torch.mul(
-                    weight,
-                    weight.abs() > float(np.interp(sparsity, LEVELS, thresholds[name])),
-                    out=targets[name],
-                )
+                kept = weight.abs() > float(np.interp(sparsity, LEVELS, thresholds[name]))
+            torch.mul(weight, kept, out=targets[name])
 
-    dense = lru_cache(64)(lambda sentence: top_words(model, tokenizer, sentence))
+    dense_words = lru_cache(64)(lambda sentence: top_words(model, tokenizer, sentence))
 
     @lru_cache(1000)  # a position that was seen before answers at once
-    def answer(sentence, group, method, sparsity):
+    def pruned_words(sentence, group, method, sparsity):
         prune(group, method, sparsity)
         return top_words(pruned, tokenizer, sentence)
 
-    # A large model takes too long to answer while the slider moves, so it is asked at each position beforehand
+    # A large model takes too long to answer while the slider moves. So it is asked at each position
+    # beforehand, and there are fewer of them.
     large = sum(weight.numel() for weight in weights.values()) > 10e6
     positions, asked, bars = LEVELS[::5] if large else LEVELS, set(), ipywidgets.Output()
 
-    def draw(sentence, group, method, sparsity):
+    def ask_beforehand(*chosen):
+        if chosen in asked:
+            return
+        with printing_into(bars):
+            for position in tqdm(positions, desc="pruning to every sparsity", leave=False):
+                pruned_words(*chosen, position)
+        asked.add(chosen)
+
+    def answer(sentence, group, method, sparsity):
         try:
-            before = dense(sentence)
+            before = dense_words(sentence)
         except ValueError as error:
-            return f"<p>{html.escape(str(error))}</p>"
-        if large and (sentence, group, method) not in asked:
-            with bars:
-                for position in tqdm(positions, desc="pruning to every sparsity", leave=False):
-                    answer(sentence, group, method, position)
-            asked.add((sentence, group, method))
-        after = answer(sentence, group, method, sparsity)
+            return plain(str(error))
+        if large:
+            ask_beforehand(sentence, group, method)
+        after = pruned_words(sentence, group, method, sparsity)
+        kept = sum(word in dict(after) for word, _ in before)
+        said = f"{kept} of the dense model's five words are still among the first five."
         unknown = [
             word for word in sentence.split() if tokenizer.unk_token in tokenizer.tokenize(word)
         ]
-        rows = "".join(
-            f"<tr><td>{html.escape(w)}</td><td style='text-align:right'>{100 * p:.1f}%</td><td style='padding-left:2em'><b>{html.escape(v)}</b></td>"
-            f"<td style='text-align:right'>{100 * q:.1f}%</td><td><div style='background:#0173b2;height:10px;width:{150 * q:.0f}px'></div></td></tr>"
-            for (w, p), (v, q) in zip(before, after)
-        )
-        note = (
-            f"<p>The model has never seen: {html.escape(', '.join(unknown))}</p>" if unknown else ""
-        )
-        kept = sum(word in dict(after) for word, _ in before)
-        return (
-            f"<table style='min-height:150px;line-height:1.4'><tr><th colspan=2>dense</th><th colspan=3 style='padding-left:2em'>pruned to {100 * sparsity:.0f}%</th></tr>"
-            f"{rows}</table><p>{kept} of the dense model's five words are still among the first five.</p>{note}"
-        )
+        if unknown:
+            said += f"<br>The model has never seen: {html.escape(', '.join(unknown))}"
+        return _word_table(before, after, sparsity) + paragraph(said)
 
-    box = explorer(
-        draw,
+    return TextExplorer(
+        answer,
         {
-            "sentence": text,
+            "sentence": ipywidgets.Text(
+                sentence, description="sentence", continuous_update=False, **wide(600)
+            ),
             "group": choice(list(groups), "prune"),
             "method": choice(["magnitude", "random"], "by"),
             "sparsity": sparsity_slider(0.0, positions),
         },
-        size=None,
+        below=[bars],
     )
-    box.children += (bars,)
-    return box
+
+
+def _word_table(before, after, sparsity):
+    """Words and probabilities of the dense model and of the pruned one, side by side, as HTML."""
+    color, right = CONDITIONS["prune_pretrain"].color, "text-align:right"
+    rows = "".join(
+        f"<tr><td>{html.escape(w)}</td><td style='{right}'>{p:.1%}</td>"
+        f"<td style='padding-left:2em'><b>{html.escape(v)}</b></td>"
+        f"<td style='{right}'>{q:.1%}</td>"
+        f"<td><div style='background:{color};height:10px;width:{150 * q:.0f}px'></div></td></tr>"
+        for (w, p), (v, q) in zip(before, after)
+    )
+    return (
+        "<table style='min-height:150px;line-height:1.4'><tr><th colspan=2>dense</th>"
+        f"<th colspan=3 style='padding-left:2em'>pruned to {sparsity:.0%}</th></tr>{rows}</table>"
+    )
 
 
 def _thresholds(weight):
@@ -312,18 +323,24 @@ def _thresholds(weight):
     return np.array([ordered[rank - 1] if rank else -1.0 for rank in ranks], dtype=np.float32)
 
 
-def sensitivity_map(costs):
+def sensitivity_map(costs: pd.DataFrame, noise: float | None = None) -> Explorer:
     """Slide the sparsity: how much the loss rises when only one matrix is pruned, layer by layer.
 
     Parameters
     ----------
     costs : pandas.DataFrame
-        Columns ``matrix`` (as `helpers.plots.matrix_names` gives them), ``sparsity`` and ``rise`` (nats).
+        Columns ``matrix`` (as `helpers.plots.matrix_names` gives them), ``sparsity`` and ``rise``
+        (nats).
+    noise : float, optional
+        A rise of at most this many nats is too small to tell from none. Default: the largest fall,
+        at least 0.005. Nobody expects a fall from pruning, so it says how far chance reaches.
     """
     rises = {
         sparsity: rows.set_index("matrix").rise for sparsity, rows in costs.groupby("sparsity")
     }
     top = costs.rise.max()
+    if noise is None:
+        noise = max(0.005, -costs.rise.min())
 
     def stage(figure):
         ax = figure.subplots()
@@ -331,32 +348,46 @@ def sensitivity_map(costs):
         (image,), texts = ax.images, list(ax.texts)
 
         def move(sparsity):
-            here = rises[sparsity]
-            grid = plots.layer_grid(here)
+            grid = plots.layer_grid(rises[sparsity])
             image.set_data(grid)
             for text, value in zip(texts, grid.to_numpy().ravel()):
-                text.set(text=f"{value:.2f}", color="white" if value > 0.55 * top else "black")
-            ranked = here.sort_values()
-            outside = "; ".join(
-                f"{name} {here[name]:+.2f}" for name in here.index if not name[0].isdigit()
-            )
-            return (
-                f"Each matrix alone pruned to {100 * sparsity:.0f}%: most sensitive is <b>{ranked.index[-1]}</b> ({ranked.iloc[-1]:+.2f} nats), then {ranked.index[-2]} "
-                f"({ranked.iloc[-2]:+.2f}); least {ranked.index[0]} ({ranked.iloc[0]:+.2f}).{f' Not in a layer: {outside}.' if outside else ''}"
-            )
+                text.set(text=f"{value:z.2f}", color="white" if value > 0.55 * top else "black")
+            return _sensitivities(rises[sparsity], sparsity, noise)
 
         return move, [image, *texts]
 
     layers = len({name.split()[0] for name in costs.matrix if name[0].isdigit()})
-    return explorer(
+    return Explorer(
         stage,
         {"sparsity": sparsity_slider(max(rises), list(rises))},
-        size=(8.6, 1.4 + 0.4 * layers),
+        size=(8.6, 1.6 + 0.4 * layers),
         moving=("sparsity",),
     )
 
 
-def mask_overlap(before, after):
+def _sensitivities(rise, sparsity, noise):
+    """Which matrices matter most, in words."""
+    told = rise[rise > noise].sort_values(ascending=False)
+    start, limit = f"Each matrix alone pruned to {sparsity:.0%}: ", f"up to {noise:.2g} nats"
+    if told.empty:
+        return f"{start}every rise is too small to tell from none ({limit})."
+    ranked = [f"{name} ({value:+.2f})" for name, value in told.items()]
+    said = f"{start}most sensitive is <b>{told.index[0]}</b> ({told.iloc[0]:+.2f} nats)"
+    if len(told) > 1:
+        said += f", then {ranked[1]}"
+    if len(told) < len(rise):
+        said += f". Too small to tell ({limit}): {len(rise) - len(told)} of {len(rise)} matrices"
+    elif len(told) > 2:
+        said += f"; least {ranked[-1]}"
+    outside = [
+        f"{name} {value:+.2f}" if value > noise else f"{name} too small to tell"
+        for name, value in rise.items()
+        if not name[0].isdigit()
+    ]
+    return f"{said}. Not in a layer: {'; '.join(outside)}." if outside else f"{said}."
+
+
+def mask_overlap(before: torch.nn.Module, after: torch.nn.Module) -> Explorer:
     """Slide the sparsity: how far the masks of two models differ, matrix by matrix.
 
     Parameters
@@ -365,36 +396,28 @@ def mask_overlap(before, after):
         Two models of one architecture, such as BERT before and after fine-tuning.
     """
     first, second = prunable_parameters(before), prunable_parameters(after)
-    # An entry differs at the sparsities between those from which on one mask prunes it, and the other one does
-    levels = {
-        name: (_level(w), _level(second[name]))
-        for name, w in tqdm(first.items(), desc="ranks", leave=False, disable=len(first) < 40)
-    }
-    groups = {"matrix": dict(zip(plots.matrix_names(first), levels.values())), "head": {}}
-    blocks = (
-        head_blocks(before, {name: pair[side] for name, pair in levels.items()}) for side in (0, 1)
-    )
-    for (layer, head, _, a), (*_, b) in zip(*blocks):
-        known = groups["head"].get(key := f"layer {layer}, head {head}")
-        pair = a.flatten(), b.flatten()
-        groups["head"][key] = tuple(torch.cat(both) for both in zip(known, pair)) if known else pair
+    # An entry differs from the sparsity at which one mask prunes it to that at which both do
+    levels = {name: (_level(w), _level(second[name])) for name, w in _with_bar(first, "ranks")}
     differ = {
-        kind: {key: _differing(*pair) for key, pair in members.items()}
-        for kind, members in groups.items()
+        "matrix": {
+            name: _differing(*pair)
+            for name, pair in zip(plots.matrix_names(first), levels.values())
+        },
+        "head": {head: _differing(*pair) for head, pair in _by_head(before, levels).items()},
     }
-    total = sum(d * w.numel() for d, w in zip(differ["matrix"].values(), first.values())) / sum(
-        w.numel() for w in first.values()
-    )
+    sizes = [w.numel() for w in first.values()]
+    total = sum(d * n for d, n in zip(differ["matrix"].values(), sizes)) / sum(sizes)
 
     def stage(figure, by):
         ax, places = figure.subplots(), list(differ[by])
         bars = ax.barh(places, [0] * len(places), color=CONDITIONS["prune_pretrain"].color)
         line = ax.axvline(0, color="0.4", linestyle="--")
-        label = ax.text(
-            0,
-            0.02,
-            "independent masks ",
-            transform=ax.get_xaxis_transform(),
+        label = ax.annotate(
+            "independent masks",
+            (0, 0.02),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(-3, 0),
+            textcoords="offset points",
             rotation=90,
             ha="right",
             va="bottom",
@@ -409,37 +432,46 @@ def mask_overlap(before, after):
         ax.set_xlabel("entries in which the masks differ (%)")
 
         def move(sparsity):
-            place = LEVELS.index(sparsity)
-            here, expected = (
-                {key: 100 * line[place] for key, line in differ[by].items()},
-                100 * expected_difference(sparsity),
-            )
+            place, expected = LEVELS.index(sparsity), expected_difference(sparsity)
+            here = {key: shares[place] for key, shares in differ[by].items()}
             for bar, share in zip(bars, here.values()):
-                bar.set_width(share)
-            line.set_xdata([expected] * 2)
-            label.set(x=expected, ha="left" if expected < 2 else "right")
+                bar.set_width(100 * share)
+            line.set_xdata([100 * expected] * 2)
+            label.xy, left = (100 * expected, 0.02), expected > 0.02
+            label.set(x=-3 if left else 3, ha="right" if left else "left")
             most, least = max(here, key=here.get), min(here, key=here.get)
             return (
-                f"At {100 * sparsity:.0f}% sparsity the masks differ in <b>{100 * total[place]:.2f}%</b> of all entries; independent masks would differ in {expected:.1f}%. "
-                f"Most in {most} ({here[most]:.1f}%), least in {least} ({here[least]:.1f}%)."
+                f"At {sparsity:.0%} sparsity the masks differ in <b>{total[place]:.2%}</b> of all "
+                f"entries; independent masks would differ in {expected:.1%}. "
+                f"Most in {most} ({here[most]:.1%}), least in {least} ({here[least]:.1%})."
             )
 
         return move, [*bars, line, label]
 
-    return explorer(
+    ways = [("by matrix", "matrix")] + [("by attention head", "head")] * bool(differ["head"])
+    return Explorer(
         stage,
-        {
-            "by": choice(
-                [("by matrix", "matrix"), ("by attention head", "head")]
-                if groups["head"]
-                else [("by matrix", "matrix")],
-                "bars",
-            ),
-            "sparsity": sparsity_slider(0.6),
-        },
+        {"by": choice(ways, "bars"), "sparsity": sparsity_slider(0.6)},
         size=(8.6, 4.2),
         moving=("sparsity",),
     )
+
+
+def _by_head(model, levels):
+    """The pairs of levels of all entries that belong to an attention head, by the head's name."""
+    heads = {}
+    blocks = (
+        head_blocks(model, {name: pair[side] for name, pair in levels.items()}) for side in (0, 1)
+    )
+    for (layer, head, _, first), (*_, second) in zip(*blocks):
+        pairs = heads.setdefault(f"layer {layer}, head {head}", [])
+        pairs.append((first.flatten(), second.flatten()))
+    return {head: [torch.cat(parts) for parts in zip(*pairs)] for head, pairs in heads.items()}
+
+
+def _with_bar(weights, what):
+    """The items of `weights`, with a progress bar where there are many."""
+    return tqdm(weights.items(), desc=what, leave=False, disable=len(weights) < 40)
 
 
 def _level(weight):

@@ -1,15 +1,24 @@
 """Widgets about results: accuracy and losses against sparsity, bytes and milliseconds."""
 
+from collections.abc import Mapping
+from functools import cache
+
 import ipywidgets
 import numpy as np
+import pandas as pd
 
 from ... import analysis, plots, tasks
 from ...conditions import CONDITIONS
 from ...cost.storage import EXACT
-from .base import WIDE, choice, explorer, sparsity_slider
+from ..layout import wide
+from .base import Explorer, choice, sparsity_slider
 
 
-def results_explorer(sources, mine=None, metric="accuracy"):
+def results_explorer(
+    sources: Mapping[str, pd.DataFrame],
+    mine: pd.DataFrame | None = None,
+    metric: str = "accuracy",
+) -> Explorer:
     """Choose metric, task and conditions; see the curves of all sources.
 
     Parameters
@@ -17,109 +26,113 @@ def results_explorer(sources, mine=None, metric="accuracy"):
     sources : dict of str to pandas.DataFrame
         As for `helpers.plots.curves`.
     mine : pandas.DataFrame, optional
+        The learner's own rows.
     metric : str
         Shown at first.
     """
     first = next(iter(sources.values()))
-    tasks = [("mean over tasks", "")] + [(tasks.NAMES[task], task) for task in first.task.unique()]
+    names = [("mean over tasks", "")] + [(tasks.NAMES[t], t) for t in first.task.unique()]
     metrics = [(plots.METRIC_LABEL[m], m) for m in ("accuracy", "train_loss", "mlm_loss")]
-    conditions = [
-        (CONDITIONS[c].label, c)
-        for c in ("prune_pretrain", "info_deletion", "prune_downstream", "random")
-    ]
-    chosen = ipywidgets.SelectMultiple(
-        options=conditions,
-        value=[c for _, c in conditions],
-        rows=4,
-        description="conditions",
-        **WIDE,
-    )
-    shown = choice(
-        [("all sources", "")]
-        + [(name, name) for name in sources]
-        + [("my own runs", "mine")] * (mine is not None),
-        "source",
-    )
-    relative = ipywidgets.Checkbox(False, description="show the difference from dense", **WIDE)
-    bands = ipywidgets.Checkbox(True, description="show 95% intervals", **WIDE)
+    pruned = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
 
-    # means and intervals take longer than a drawing
-    means = {
-        (name, metric, task): analysis.intervals(
-            analysis.task_mean(rows[rows.task == task] if task else rows, metric)
-        )
-        for name, rows in sources.items()
-        for _, metric in metrics
-        for _, task in tasks
-    }
+    @cache  # means and intervals take longer than a drawing
+    def table(name, metric, task, relative):
+        return analysis.curve_table(sources[name], metric, task or None, relative)
 
     def stage(figure, **values):
         sentence = draw(figure.subplots(), **values)
         return lambda: sentence, []
 
     def draw(ax, metric, task, source, conditions, relative, bands):
-        used = {name: means[name, metric, task] for name in sources if source in ("", name, "mine")}
-        own = None if relative or source not in ("", "mine") else mine
-        plots.curves(
-            used,
-            metric,
-            conditions if source != "mine" else (),
-            task=task or None,
-            relative=relative,
-            mine=own,
-            bands=bands,
-            ax=ax,
-            legend_at={"loc": "center left", "bbox_to_anchor": (1, 0.5)},
-        )  # where there is room need not be searched
+        shown = [name for name in sources if source in ("", name, "mine")]
+        used = {name: table(name, metric, task, relative) for name in shown}
+        drawn = conditions if source != "mine" else ()
+        lines = plots.curve_lines(used, metric, drawn, bands=bands, ax=ax)
+        legend = plots.legend_handles(lines, sources=used)
+        plots.floor_lines(used[shown[0]], metric, ax)
+        if mine is not None and not relative and source in ("", "mine"):
+            legend += plots.own_runs(mine, metric, task, ax)
+        # where there is room need not be searched
+        ax.legend(handles=legend, loc="center left", bbox_to_anchor=(1, 0.5))
+        ax.set_ylabel((plots.RELATIVE_LABEL if relative else plots.METRIC_LABEL)[metric])
+        plots.sparsity_axis(ax)
         ax.set_title(tasks.NAMES[task] if task else "mean over tasks")
-        scale, unit = (
-            (1, " nats") if metric != "accuracy" else (100, " points" if relative else "%")
-        )
-        parts = []
         if source == "mine":
-            rows = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
-            parts = [
-                f"{CONDITIONS[row.condition].label} {scale * row.value:.1f}{unit} at {100 * row.sparsity:.0f}%"
-                for row in rows.itertuples()
-            ]
-            return f"Your own runs: {'; '.join(parts) or 'none of this task and metric (a run is of one task, so it has no place in a mean over tasks)'}."
-        name, values = next(iter(used.items()))
-        shift = values[values.condition == "dense"]["mean"].mean() if relative else 0
-        sign = "+" if relative else ""
-        for condition in conditions:
-            line = (
-                values[values.condition == condition].set_index("sparsity")["mean"].sort_index()
-                - shift
-            )
-            if len(line):
-                parts.append(
-                    f"{CONDITIONS[condition].label} {scale * line.iloc[0]:{sign}.1f}{unit} at {100 * line.index[0]:.0f}% and "
-                    f"{scale * line.iloc[-1]:{sign}.1f}{unit} at {100 * line.index[-1]:.0f}%"
-                )
-        return f"{name}{', against dense' if relative else ''}: {'; '.join(parts) or 'nothing of this was measured'}."
+            return _own_runs(mine, metric, task)
+        return _ends(*next(iter(used.items())), metric, conditions, relative)
 
-    return explorer(
+    shown = [("all sources", "")] + [(name, name) for name in sources]
+    if mine is not None:
+        shown.append(("my own runs", "mine"))
+    return Explorer(
         stage,
         {
             "metric": choice(metrics, "metric", metric),
-            "task": choice(tasks, "task"),
-            "source": shown,
-            "conditions": chosen,
-            "relative": relative,
-            "bands": bands,
+            "task": choice(names, "task"),
+            "source": choice(shown, "source"),
+            "conditions": ipywidgets.SelectMultiple(
+                options=[(CONDITIONS[c].label, c) for c in pruned],
+                value=pruned,
+                rows=4,
+                description="conditions",
+                **wide(),
+            ),
+            "relative": ipywidgets.Checkbox(
+                False, description="show the difference from dense", **wide()
+            ),
+            "bands": ipywidgets.Checkbox(True, description="show 95% intervals", **wide()),
         },
-        size=(10.4, 4.6),
-        margins={"left": 0.08, "right": 0.76, "bottom": 0.13, "top": 0.92},
+        size=(8.6, 4.4),
+        margins={"left": 0.09, "right": 0.7, "bottom": 0.13, "top": 0.92},
     )
 
 
-def cost_calculator(sizes, times):
+def _own_runs(mine, metric, task):
+    """A learner's own results in words."""
+    rows = mine[(mine.metric == metric) & ((mine.task == task) | (metric == "mlm_loss"))]
+    parts = [
+        f"{CONDITIONS[row.condition].label} {_value(row.value, metric)} at {row.sparsity:.0%}"
+        for row in rows.itertuples()
+    ]
+    if not parts:
+        return (
+            "Your own runs: none of this task and metric. "
+            "A run is of one task, so it has no place in a mean over tasks."
+        )
+    return f"Your own runs: {'; '.join(parts)}."
+
+
+def _ends(source, means, metric, conditions, relative):
+    """What each condition's curve is at its first and its last sparsity, in words."""
+    parts = []
+    for condition in conditions:
+        line = means[means.condition == condition].set_index("sparsity")["mean"].sort_index()
+        if len(line):
+            first, last = (
+                f"{_value(line.iloc[end], metric, relative)} at {line.index[end]:.0%}"
+                for end in (0, -1)
+            )
+            parts.append(f"{CONDITIONS[condition].label} {first} and {last}")
+    against = ", against dense" if relative else ""
+    return f"{source}{against}: {'; '.join(parts) or 'nothing of this was measured'}."
+
+
+def _value(value, metric, relative=False):
+    """A result with its unit; with its sign, where it is a difference from dense."""
+    sign = "+" if relative else ""
+    if metric != "accuracy":
+        return f"{value:{sign}z.2f} nats"
+    return f"{100 * value:{sign}z.1f}{' points' if relative else '%'}"
+
+
+def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:
     """Slide the sparsity: what a model then weighs in each format, and how long each engine takes.
 
     Parameters
     ----------
     sizes : pandas.DataFrame
-        Columns ``model``, ``format``, ``sparsity``, ``bytes``, such as ``helpers.reference.costs("bytes")``.
+        Columns ``model``, ``format``, ``sparsity``, ``bytes``, such as
+        ``helpers.reference.costs("bytes")``.
     times : pandas.DataFrame
         From `helpers.cost.speed.engine_times`, or ``helpers.reference.costs("milliseconds")``.
     """
@@ -140,7 +153,9 @@ def cost_calculator(sizes, times):
         lines = [ax.axvline(0, color="black", linewidth=1) for ax in (left, right)]
         for ax in (left, right):
             ax.set_xlim(0, 100)
-            ax.legend(fontsize=8)
+            # under the figure, where neither curves nor the line run through it
+            place = {"loc": "upper left", "bbox_to_anchor": (-0.18, -0.2), "ncols": 2}
+            ax.legend(fontsize=8, handlelength=1.5, columnspacing=1, **place)
 
         def move(sparsity):
             for line in lines:
@@ -151,40 +166,37 @@ def cost_calculator(sizes, times):
             }
             exact = min((form for form in here if form in EXACT), key=here.get)
             sentence = (
-                f"{model} at {100 * sparsity:.0f}%: dense {here['dense'] / 1e6:.3g} MB. Smallest file that gives every weight back: "
-                f"<b>{plots.FORMAT_STYLE[exact].label}, {here[exact] / 1e6:.3g} MB</b> ({here['dense'] / here[exact]:.1f} times smaller); "
-                f"int8, rounded and not pruned, {here['int8'] / 1e6:.3g} MB. "
+                f"{model} at {sparsity:.0%}: dense {here['dense'] / 1e6:.3g} MB. "
+                "Smallest file that gives every weight back: "
+                f"<b>{plots.FORMAT_STYLE[exact].label}, {here[exact] / 1e6:.3g} MB</b> "
+                f"({here['dense'] / here[exact]:.1f} times smaller). "
+                f"int8, rounded and not pruned: {here['int8'] / 1e6:.3g} MB. "
             )
-            if not time.sparsity.min() <= sparsity <= time.sparsity.max():
-                return (
-                    sentence
-                    + f"Times were measured from {100 * time.sparsity.min():.0f}% to {100 * time.sparsity.max():.0f}% only."
-                )
+            low, high = time.sparsity.min(), time.sparsity.max()
+            if not low <= sparsity <= high:
+                return sentence + f"Times were measured from {low:.0%} to {high:.0%} only."
             here = {
                 engine: _at(line.sparsity, line.ms, sparsity)
                 for engine, line in time.groupby("engine")
             }
             fastest = min(here, key=here.get)
             return sentence + (
-                f"Dense takes {_ms(here['dense'])}, CSR {_ms(here['CSR'])}; fastest: <b>{plots.ENGINE_STYLE[fastest].label}, {_ms(here[fastest])}</b>."
+                f"Dense takes {_ms(here['dense'])}, CSR {_ms(here['CSR'])}. "
+                f"Fastest: <b>{plots.ENGINE_STYLE[fastest].label}, {_ms(here[fastest])}</b>."
             )
 
-        return move, [
-            *lines,
-            left.get_legend(),
-            right.get_legend(),
-        ]  # the legends lie over the lines
+        return move, lines
 
-    return explorer(
+    return Explorer(
         stage,
         {
             "model": choice(models, "model"),
             "batch": choice(batches, "batch"),
             "sparsity": sparsity_slider(0.7),
         },
-        size=(9.6, 3.8),
+        size=(8.6, 4.6),
         moving=("sparsity",),
-        margins={"left": 0.07, "right": 0.98, "bottom": 0.14, "top": 0.97, "wspace": 0.26},
+        margins={"left": 0.09, "right": 0.98, "bottom": 0.34, "top": 0.97, "wspace": 0.26},
     )
 
 

@@ -1,0 +1,186 @@
+"""What the values of an experiment may be; all of them are checked before anything is run."""
+
+import dataclasses
+import math
+from numbers import Integral, Real
+
+from transformers import TrainingArguments
+
+from .. import pocket
+from ..profiles import POCKET, Profile
+from ..tasks import check_task
+
+# fields of TrainingArguments, and what decides them here
+TAKEN = {
+    "output_dir": "the run store",
+    "seed": "the run's seed",
+    "max_steps": "pretraining.steps",
+    "num_train_epochs": "fine_tuning.epochs",
+    "learning_rate": "pretraining.learning_rate, and the learning rates of the sweep",
+    "warmup_steps": "pretraining.warmup_steps",
+    "per_device_train_batch_size": "pretraining.batch and fine_tuning.batch",
+    "per_device_eval_batch_size": "the course",
+    "save_strategy": "checkpoint_every",
+    "save_steps": "checkpoint_every",
+}
+
+
+def _is_whole(value):
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(least):
+    return lambda value: _is_whole(value) and value >= least, f"a whole number of at least {least}"
+
+
+def _or_none(rule):
+    check, words = rule
+    return lambda value: value is None or check(value), f"{words}, or None"
+
+
+def _pairs(rule):
+    """Pairs of (from this sparsity on, value), the first of them for sparsity 0."""
+    check, words = rule
+
+    def all_of_them(value):
+        return (
+            isinstance(value, tuple)
+            and bool(value)
+            and all(isinstance(p, tuple) and len(p) == 2 and _is_number(p[0]) for p in value)
+            and value[0][0] == 0
+            and sorted(value, key=lambda pair: pair[0]) == list(value)
+            and all(check(pair[1]) for pair in value)
+        )
+
+    return all_of_them, f"pairs of (sparsity, {words}) by rising sparsity, the first for 0"
+
+
+RATE = (lambda value: _is_number(value) and value > 0, "a finite number above 0")
+SHARE = (lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1")
+SEED = (lambda value: _is_whole(value) and 0 <= value < 2**32, "a whole number in 0 to 2**32 - 1")
+NAME = (lambda value: isinstance(value, str) and bool(value.strip()), "a name that is not empty")
+FLAG = (lambda value: isinstance(value, bool), "True or False")
+TWO_EPOCHS = (
+    lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_whole(1)[0], value)),
+    "(epochs before, epochs after), each at least 1",
+)
+RULES = {
+    "pretraining": {
+        "model": NAME,
+        "text_rows": _or_none(_whole(1)),
+        "max_length": _whole(3),
+        "burn_in_steps": _whole(0),
+        "steps": _whole(1),
+        "ramp_steps": _whole(0),
+        "frequency": _whole(1),
+        "batch": _whole(1),
+        "mlm_probability": SHARE,
+        "learning_rate": RATE,
+        "warmup_steps": _whole(0),
+        "seed": _or_none(SEED),
+        "text_streaming": FLAG,
+        "comment_probability": _or_none(SHARE),
+        "comment_weight": RATE,
+    },
+    "fine_tuning": {
+        "glue": NAME,
+        "train_rows": _or_none(_whole(1)),
+        "dev_rows": _or_none(_whole(1)),
+        "max_length": _whole(3),
+        "epochs": _whole(1),
+        "deletion_epochs": _pairs(_whole(1)),
+        "before_after_epochs": _pairs(TWO_EPOCHS),
+        "batch": _whole(1),
+    },
+}
+
+
+def check(name: str, value, rule: tuple):
+    """Return a value, or raise a ValueError that says what it may be.
+
+    Parameters
+    ----------
+    name : str
+        What the value is called.
+    value : object
+    rule : tuple
+        A function that tells whether a value is right, and the words for it.
+    """
+    is_right, words = rule
+    if not is_right(value):
+        raise ValueError(f"{name} must be {words}, got {value!r}")
+    return value
+
+
+def check_learning_rate(rate) -> float:
+    """Return a learning rate as a float, or raise a ValueError."""
+    return float(check("the learning rate", rate, RATE))
+
+
+def check_seed(seed) -> int:
+    """Return a seed as an int, or raise a ValueError."""
+    return int(check("the seed", seed, SEED))
+
+
+def check_jobs(jobs) -> None:
+    """Raise a ValueError unless `jobs` is a number of processes, or None for one a core."""
+    check("jobs", jobs, _or_none(_whole(1)))
+
+
+def check_values(profile: Profile) -> None:
+    """Raise a ValueError that names the first value of a profile that no run could take."""
+    for part, rules in RULES.items():
+        values = getattr(profile, part)
+        for name, rule in rules.items():
+            check(f"{part}.{name}", getattr(values, name), rule)
+        _check_options(f"{part}.options", values.options)
+    check("checkpoint_every", profile.checkpoint_every, _or_none(_whole(1)))
+    values = profile.pretraining
+    _check_text(values)
+    if values.ramp_steps >= values.steps:
+        raise ValueError(
+            "pretraining.ramp_steps must be less than pretraining.steps, so that the masks become "
+            f"final, got {values.ramp_steps} of {values.steps}; shorten the ramp or train longer"
+        )
+
+
+def _check_text(values):
+    for corpus in values.text if isinstance(values.text, tuple) else ():
+        if isinstance(corpus, tuple) and len(corpus) == 3:
+            check(f"the share of {corpus[0]} in pretraining.text", corpus[2], RATE)
+    for (name, config), _ in values.corpora:
+        check("each corpus of pretraining.text", name, NAME)
+        check(f"the configuration of {name}", config, _or_none(NAME))
+
+
+def _check_options(name, options):
+    """Hold more options of the Trainer against the fields that it has."""
+    if not isinstance(options, tuple) or not all(
+        isinstance(o, tuple) and len(o) == 2 for o in options
+    ):
+        raise ValueError(f"{name} must be pairs of (field, value), got {options!r}")
+    fields = {field.name: field.default for field in dataclasses.fields(TrainingArguments)}
+    for field, value in options:
+        if field not in fields:
+            raise ValueError(
+                f"{name} has {field!r}, but transformers.TrainingArguments has no such field"
+            )
+        if field in TAKEN:
+            raise ValueError(f"{name} must not set {field!r}, which {TAKEN[field]} decides")
+        default = fields[field]
+        if isinstance(default, bool) and not isinstance(value, bool):
+            check(f"{field} in {name}", value, FLAG)
+        elif isinstance(default, float | int) and not isinstance(default, bool):
+            check(f"{field} in {name}", value, (_is_number, "a finite number"))
+
+
+def check_task_of(profile: Profile, task: str) -> str:
+    """Return a task's name, or raise a ValueError that lists those that the profile's data have."""
+    check_task(task)
+    if profile.fine_tuning.glue == POCKET and task not in pocket.TASKS:
+        raise ValueError(f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}")
+    return task

@@ -1,0 +1,42 @@
+"""Two tiers of tests: ``pytest -m "not slow"`` is the fast one, ``make test-fast``.
+
+Slow is what trains, opens a browser, executes a notebook or starts processes: the files, fixtures
+and tests below, and what is marked ``@pytest.mark.slow``.
+"""
+
+import pytest
+
+FILES = {
+    "test_browser",
+    "test_distributed",
+    "test_export",
+    "test_later",
+    "test_live",
+    "test_notebooks",
+    "test_pocket_bert",
+    "test_ray",
+    "test_store",
+    "test_training",
+    "test_workers",
+}
+FIXTURES = {"micro", "book", "decks"}
+TESTS = {
+    "test_course_can_be_fetched",
+    "test_from_a_shell",
+    "test_pruned_in_training_saved_and_fine_tuned_with_the_masks",
+}
+FIRST = "test_notebooks"  # the longest, so that another worker can do the rest beside it
+
+
+def is_slow(item):
+    """Whether a test is in the slow tier, by its file, its name or the fixtures that it takes."""
+    name = getattr(item, "originalname", item.name)
+    fixtures = getattr(item, "fixturenames", ())
+    return item.path.stem in FILES or name in TESTS or bool(FIXTURES & set(fixtures))
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if is_slow(item):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.path.stem != FIRST)  # stable: the others keep their order

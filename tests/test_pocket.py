@@ -31,7 +31,7 @@ def labelled(task, label, split="validation"):
 
 
 def concepts(words):
-    """The concepts that a text speaks of; verbs, nouns and adjectives, as each word has only one of them."""
+    """The concepts that a text speaks of: verbs, nouns and adjectives. A word has only one."""
     return Counter(BY_WORD[word] for word in words if word in BY_WORD)
 
 
@@ -44,7 +44,7 @@ def opposite(a, b):
 
 
 def moods(words):
-    """Of each word with a mood, "good" or "bad"; what is not good is bad, and what not bad, good."""
+    """The mood of each word that has one; what is not good is bad, and what is not bad, good."""
     found = []
     for before, word in zip(["", *words], words):
         mood = BY_WORD[word].polarity if word in BY_WORD else "neutral"
@@ -121,12 +121,13 @@ def test_same_seed_same_text_other_seed_other_text():
 
 
 def test_nothing_depends_on_pythons_hash_seed_and_nothing_needs_torch():
-    """In a process of its own that imports the file by its path, with another order of every set."""
+    """In a process that imports the file by its path, with another order of every set."""
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(pocket.__file__).parent)!r})
 import pocket
-print(pocket.passages(30, seed=3), pocket.task_examples("mnli", "train", 12), pocket.world().vocabulary)
+examples = pocket.task_examples("mnli", "train", 12)
+print(pocket.passages(30, seed=3), examples, pocket.world().vocabulary)
 assert not {{"torch", "numpy", "transformers", "datasets"}} & set(sys.modules)
 """
     expected = f"{pocket.passages(30, seed=3)} {examples('mnli', 'train', 12)} {WORLD.vocabulary}\n"
@@ -264,7 +265,10 @@ def test_training_uses_a_third_of_the_concepts_and_validation_all(task):
 
 
 def numbers_agree(words):
-    """Whether a sentence like "the happy fox eats some apples kindly ." is as the grammar wants it, judged from its words alone."""
+    """Whether a sentence is as the grammar wants it, judged from its words alone.
+
+    Such as "the happy fox eats some apples kindly .".
+    """
 
     def noun_phrase(at):
         """Where the phrase that begins here ends, and the numbers that it may have."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
-from transformers import TrainerCallback, set_seed
+from transformers import set_seed
 
 from helpers import data, machine, profiles, pruning, tasks, training, weights
 from helpers.lab.__main__ import with_settings
@@ -48,14 +48,9 @@ rate = options.learning_rate or profile.learning_rates[0]
 tokenizer = data.load_tokenizer(profile.model)
 
 
-class Movement(TrainerCallback):
-    """Measures after every epoch how far the weights have moved."""
-
-    def __init__(self, before):
-        self.before, self.epochs = before, []
-
-    def on_epoch_end(self, args, state, control, model=None, **kwargs):
-        self.epochs.append(weights.sort_order_movement(self.before, model))
+def follow(before, tables):
+    """What adds to a list how far a model's weights have moved."""
+    return lambda model: tables.append(weights.sort_order_movement(before, model))
 
 
 began = time.perf_counter()
@@ -65,7 +60,7 @@ for task, seed in tqdm(
 ):
     set_seed(seed)
     before = training.load_classifier(profiles.locate(profile.model), tasks.LABELS[task])
-    after, movement = copy.deepcopy(before), Movement(before)
+    after, movement = copy.deepcopy(before), []
     with tempfile.TemporaryDirectory() as folder:
         training.fine_tune(
             after,
@@ -76,14 +71,14 @@ for task, seed in tqdm(
             learning_rate=rate,
             seed=seed,
             output_dir=folder,
-            callbacks=[movement],
+            callbacks=[training.EachEpoch(follow(before, movement))],
             **dict(profile.fine_tuning.options),
         )
     measured = [
         ("movement", epoch, weights.average_movement(table))
-        for epoch, table in enumerate(movement.epochs, start=1)
+        for epoch, table in enumerate(movement, start=1)
     ]
-    last = movement.epochs[-1]
+    last = movement[-1]
     measured.append(("largest_tenth", epochs, weights.average_movement(last, "largest")))
     for sparsity in np.arange(0.1, 1, 0.1).round(1):
         masks = (pruning.magnitude_masks(model, sparsity) for model in (before, after))

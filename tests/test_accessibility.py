@@ -15,8 +15,8 @@ from helpers import plots
 from helpers.conditions import CONDITIONS
 from tools import notebooks
 
-# What a reader without one kind of cones sees of linear RGB, at severity 1:
-# Machado, Oliveira and Fernandes (2009)
+# What a reader without one kind of cones sees of linear RGB, at severity 1: Machado, Oliveira and
+# Fernandes (2009)
 SIGHT = {
     "all cones": np.eye(3),
     "protanopia": [
@@ -47,7 +47,10 @@ THE_FOUR = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
 
 
 def lab(color, sight):
-    """CIE Lab of a colour as a reader sees it; a distance of 10 is plain, 2 barely seen."""
+    """CIE Lab of a colour as a reader sees it.
+
+    A distance of 10 is plain at a glance, 2 is barely to be seen.
+    """
     rgb = np.array(to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     xyz = TO_XYZ @ np.clip(np.array(SIGHT[sight]) @ linear, 0, 1) / TO_XYZ.sum(axis=1)

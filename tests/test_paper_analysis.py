@@ -398,7 +398,10 @@ def test_noise_leaves_regimes_undecided():
 
 
 def test_a_small_loss_that_is_well_known_is_free():
-    """0.6 points: certain, and certainly within one. More seeds must not shorten what is free."""
+    """0.6 points: certain, and certainly within one point.
+
+    More seeds must not shorten what is free.
+    """
     values = {0.4: 0.894, 0.6: 0.84}
     found = analysis.regimes(synthetic(values, values, noise=(-0.0005, 0.0, 0.0005)))
     assert found.shown_free_up_to == found.free_up_to == 0.4
@@ -427,7 +430,10 @@ def test_one_run_a_cell_and_no_unpruned_rows_make_nothing_certain():
 
 
 def test_regimes_of_the_paper():
-    """As its authors tell it: free up to 40%, deletion in the middle, restriction from 70%."""
+    """The rule finds what the authors tell.
+
+    Free up to 40%, deletion in the middle, restriction from 70%.
+    """
     found = analysis.regimes(paper.table1_rows())
     assert (found.shown_free_up_to, found.free_up_to) == (0.3, 0.4)
     assert found.deletion == [0.6, 0.7, 0.8, 0.9] and found.restriction == [0.7, 0.8, 0.9]

@@ -1,4 +1,4 @@
-"""Copy stubs and solutions into the notebooks: ``python -m tools.exercises [notebooks/*.ipynb]``, for authors.
+"""Copy stubs and solutions into the notebooks: ``python -m tools.exercises [notebooks/*.ipynb]``.
 
 What a learner has written into a stub is overwritten.
 """
@@ -15,8 +15,8 @@ from helpers.lesson.exercises import exercises
 def synchronise(notebook):
     """Write the stubs and solutions of all exercises into a notebook, in place.
 
-    A stub ends at ``NAME = exercises.check(NAME)``. A solution is the block of code in a folded text that begins with
-    the exercise's ``def``.
+    A stub ends at ``NAME = exercises.check(NAME)``. A solution is the block of code in a folded
+    text that begins with the exercise's ``def``.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Make the pocket BERT that ships with the course: ``python -m tools.pocket_bert``.
 
-A BERT of three layers, pre-trained on the pocket world with the same `train_mlm` as everything else.
+A BERT of three layers, pre-trained on the pocket world with the same `train_mlm` as everything
+else.
 """
 
 import argparse
@@ -108,7 +109,7 @@ def pretrain(folder, stop_after=None, progress=True):
 
 
 class _Prefix(TrainerCallback):
-    """Notes the loss after the first steps, so that a test can make these again; stops after `stop_after`."""
+    """Notes the loss after the first steps, which a test makes again; stops after `stop_after`."""
 
     def __init__(self, loss, stop_after=None):
         self.loss, self.stop_after, self.value = loss, stop_after, None

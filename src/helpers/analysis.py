@@ -120,11 +120,11 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
     tuple of float
         Mean, lower and upper end; with one value the ends are NaN.
     """
-    values = np.asarray(values, dtype=float)
-    mean = values.mean()
-    if len(values) < 2:
+    sample = np.asarray(values, dtype=float)
+    mean = sample.mean()
+    if len(sample) < 2:
         return mean, np.nan, np.nan
-    half = stats.sem(values) * stats.t.ppf(0.5 + confidence / 2, len(values) - 1)
+    half = stats.sem(sample) * stats.t.ppf(0.5 + confidence / 2, len(sample) - 1)
     return mean, mean - half, mean + half
 
 

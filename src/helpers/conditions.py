@@ -41,6 +41,8 @@ class Condition:
         The function that fine-tunes, as ``module:name``; default: plain fine-tuning.
     later : bool
         Whether it came after the paper.
+    trains : bool
+        Whether there is a model at all.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Condition:
     prunes: bool = True
     recipe: str | None = None
     later: bool = False
+    trains: bool = True
 
     @property
     def prunes_pretraining(self) -> bool:
@@ -117,6 +120,7 @@ _TABLE = (
         "_",
         pretraining="no pre-training",
         prunes=False,
+        trains=False,
     ),
     Condition(
         "movement",

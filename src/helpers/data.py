@@ -214,7 +214,7 @@ def load_text(
     tokenizer, values = load_tokenizer(model or profile.model), profile.pretraining
     rows = values.text_rows if split == "train" else 2_000
     if values.text == POCKET:
-        return load_passages(tokenizer, rows, split)
+        return load_passages(tokenizer, _count(rows), split)
     special = tokenizer.num_special_tokens_to_add()
     body = values.max_length - special
     if body < 1:
@@ -233,13 +233,14 @@ def load_text(
         pieces = [ids[i : i + body] for i in range(0, len(ids) - body + 1, body)]
         return _wrap(tokenizer, pieces)
 
-    corpora, shares = zip(*values.corpora)
     features = Features({name: _TOKENS[name] for name in _wrap(tokenizer, [])})
+    corpora = [corpus for corpus, _ in values.corpora]
+    shares = [share for _, share in values.corpora]
     texts = [
-        _corpus(*corpus, split, values.text_streaming).map(
+        _corpus(name, config, split, values.text_streaming).map(
             blocks, batched=True, remove_columns=["text"], features=features
         )
-        for corpus in corpora
+        for name, config in corpora
     ]
     if not values.text_streaming:
         if rows:
@@ -350,6 +351,16 @@ def _corpus(name, config, split, streaming):
     return text.select_columns(["text"])
 
 
+def _count(rows):
+    """How many rows the pocket world makes; it has no end, so that there is no "all" of it."""
+    if rows is None:
+        raise ValueError(
+            "the pocket world has no end, so it cannot give all of its rows; set text_rows, "
+            "train_rows and dev_rows to numbers"
+        )
+    return rows
+
+
 def _blank(text):
     return text is None or not text.strip()
 
@@ -411,7 +422,7 @@ def load_examples(profile: Profile, task: str) -> DatasetDict:
             )
         return DatasetDict(
             {
-                split: Dataset.from_list(pocket.task_examples(task, split, rows))
+                split: Dataset.from_list(pocket.task_examples(task, split, _count(rows)))
                 for split, rows in caps.items()
             }
         )
@@ -427,10 +438,8 @@ def load_examples(profile: Profile, task: str) -> DatasetDict:
     splits = {"train": raw["train"], "validation": raw[validation]}
     return DatasetDict(
         {
-            split: data.shuffle(seed=0).select(range(min(caps[split], len(data))))
-            if caps[split]
-            else data
-            for split, data in splits.items()
+            split: data.shuffle(seed=0).select(range(min(rows, len(data)))) if rows else data
+            for (split, data), rows in zip(splits.items(), caps.values())
         }
     )
 

@@ -1,4 +1,4 @@
-"""The old name of the command line: ``python -m helpers.experiment`` is ``python -m helpers.lab`` now."""
+"""The old name of the command line, which is ``python -m helpers.lab`` now."""
 
 import sys
 

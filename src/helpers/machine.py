@@ -103,10 +103,10 @@ def one_gpu(number: int, count: int):
     try:
         yield
     finally:
-        if count and before is None:
+        if count:
             del os.environ["CUDA_VISIBLE_DEVICES"]
-        elif count:
-            os.environ["CUDA_VISIBLE_DEVICES"] = before
+            if before is not None:
+                os.environ["CUDA_VISIBLE_DEVICES"] = before
 
 
 @cache

@@ -1,8 +1,8 @@
 """Figures from data frames: a colour and marker a condition, a line style a source."""
 
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from .analysis import MARGIN, curve_table, differences, linear_fit, loss_and_accuracy, regimes
-from .conditions import CONDITIONS
+from .conditions import CONDITIONS, Condition
 from .tasks import NAMES
 from .weights import expected_difference
 
@@ -261,7 +261,7 @@ def own_runs(
     """
     ax = ax or plt.gca()
     rows = rows[(rows.metric == metric) & ((rows.task == task) | (metric == "mlm_loss"))]
-    star = {"linestyle": "", "marker": "*", "markeredgecolor": "black"}
+    star: dict[str, Any] = {"linestyle": "", "marker": "*", "markeredgecolor": "black"}
     for condition, of_condition in rows.groupby("condition"):
         ax.plot(
             100 * of_condition.sparsity,
@@ -279,7 +279,7 @@ def _scale(metric):
     return 100 if metric == "accuracy" else 1
 
 
-def legend_handles(conditions: Iterable[str], sources: Iterable[str]) -> list[Line2D]:
+def legend_handles(conditions: Iterable[str], sources: Collection[str]) -> list[Line2D]:
     """Legend entries for conditions (colour, marker) and sources (line style), as in `curves`."""
     handles = [
         Line2D(
@@ -735,7 +735,7 @@ def regime_differences(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     ax, table = ax or plt.gca(), regimes(rows).table
     table = table[table.index > 0]
-    styles = {
+    styles: dict[str, tuple[Style | Condition, str, str]] = {
         "pruned_loss": (CONDITIONS["prune_pretrain"], "-", "lost by pruning"),
         "deletion_loss": (CONDITIONS["info_deletion"], "-", "lost by information deletion"),
         "regained": (Style("black", "D", ""), ":", "regained by letting the weights move"),
@@ -771,8 +771,8 @@ def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, top + 0.15 * (top - bottom))  # room for the names
     for kind, group in itertools.groupby(range(len(kinds)), key=kinds.__getitem__):
-        first, *_, last = [*group] * 2
-        start, stop = bounds[first], bounds[last + 1]
+        places = list(group)
+        start, stop = bounds[places[0]], bounds[places[-1] + 1]
         color, _, hatch = REGIMES[kind]
         ax.axvspan(
             start, stop, facecolor=(color, 0.15), edgecolor=(color, 0.25), hatch=hatch, zorder=0

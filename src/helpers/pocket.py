@@ -1,42 +1,56 @@
 """The pocket world: a few hundred English words, a grammar, facts, and five tasks.
 
-Everything here is generated from a seed, without a network and without torch. A *concept* is one meaning
-with one or two words for it (synonyms). A *scene* says who does what to whom and how. A scene can be told
-again in other words, generalised, contradicted or asked about, and from that follow both the text for
-masked-language-model training and the labels of the tasks, by construction.
+Everything here is generated from a seed, without a network and without torch. A *concept* is one
+meaning with one or two words for it (synonyms). A *scene* says who does what to whom and how. A
+scene can be told again in other words, generalised, contradicted or asked about, and from that
+follow both the text for masked-language-model training and the labels of the tasks, by
+construction.
 
-The tasks carry the names, columns and label order of the GLUE tasks the paper uses (Sec. 3.2). Their
-training sets use a third of the concepts only, their validation sets use all: a model does well on the
-rest only if pre-training taught it what those words mean.
+The tasks carry the names, columns and label order of the GLUE tasks the paper uses (Sec. 3.2).
+Their training sets use a third of the concepts only, their validation sets use all: a model does
+well on the rest only if pre-training taught it what those words mean.
 """
 
 import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-# One line a concept: the singular of each synonym, with the plural after a slash where it is irregular.
+# Between slashes a concept: the singular of its synonyms, irregular plurals after a colon.
 NOUNS = {
-    "person": """farmer/teacher tutor/doctor medic/sailor seaman:seamen/miner/painter/singer/poet/judge
-        warden sentry:sentries/nurse/pilot/chef/kid youngster/king/queen/monk/hunter/tailor/student pupil
-        dancer/lawyer/thief:thieves robber/clerk/barber/smith/dwarf:dwarves/witch:witches/wizard sorcerer""",
-    "animal": """dog hound/cat/horse/cow/pig hog/goat/fox:foxes/wolf:wolves/bear/rabbit bunny:bunnies
-        mouse:mice/rat/duck/hen chicken/owl/crow raven/eagle/frog toad/snake serpent/whale/shark/crab/seal
+    "person": """farmer/teacher tutor/doctor medic/sailor seaman:seamen/miner/painter/singer/poet
+        judge
+        warden sentry:sentries/nurse/pilot/chef/kid youngster/king/queen/monk/hunter/tailor
+        student pupil
+        dancer/lawyer/thief:thieves robber/clerk/barber/smith/dwarf:dwarves/witch:witches
+        wizard sorcerer""",
+    "animal": """dog hound/cat/horse/cow/pig hog/goat/fox:foxes/wolf:wolves/bear
+        rabbit bunny:bunnies
+        mouse:mice/rat/duck/hen chicken/owl/crow raven/eagle/frog toad/snake serpent/whale/shark
+        crab/seal
         bee/donkey mule/lion/tiger/camel""",
-    "food": """apple/berry:berries/carrot/bean/nut/egg/pie/cake/loaf:loaves/cookie biscuit/plum/pear/melon
-        onion/potato:potatoes/turnip/grape/fig/peach:peaches/sausage/pancake/noodle/candy:candies sweet
+    "food": """apple/berry:berries/carrot/bean/nut/egg/pie/cake/loaf:loaves/cookie biscuit/plum
+        pear/melon
+        onion/potato:potatoes/turnip/grape/fig/peach:peaches/sausage/pancake/noodle
+        candy:candies sweet
         shrimp prawn/chip crisp/corncob""",
     "tool": """hammer/saw/axe hatchet/rake/shovel spade/knife:knives dagger/needle/brush:brushes/pen
-        rope cord/ladder/lamp lantern/broom/bucket pail/hook/net/drum/flute/oar paddle/wrench:wrenches spanner
+        rope cord/ladder/lamp lantern/broom/bucket pail/hook/net/drum/flute/oar paddle
+        wrench:wrenches spanner
         chisel/drill/anvil/kettle/basket hamper/wheel""",
-    "place": """farm/kitchen/school/garden yard/harbour port/forest/cave grotto/castle fortress:fortresses
-        market bazaar/street road/river stream/hill/beach:beaches shore/tower/temple shrine/mill/barn
-        inn tavern/library:libraries/field meadow/bridge/island isle/desert/valley/cellar basement/church:churches""",
-    "garment": """hat cap/coat jacket/shoe/boot/glove mitten/scarf:scarves/shirt/dress:dresses gown/belt sash:sashes
+    "place": """farm/kitchen/school/garden yard/harbour port/forest/cave grotto
+        castle fortress:fortresses
+        market bazaar/street road/river stream/hill/beach:beaches shore/tower/temple shrine/mill
+        barn
+        inn tavern/library:libraries/field meadow/bridge/island isle/desert/valley/cellar basement
+        church:churches""",
+    "garment": """hat cap/coat jacket/shoe/boot/glove mitten/scarf:scarves/shirt
+        dress:dresses gown/belt sash:sashes
         cloak cape/sock/skirt/vest waistcoat/apron""",
-    "vehicle": """cart wagon/boat ship/train/bus:buses coach:coaches/truck lorry:lorries/bicycle bike/sled sleigh
+    "vehicle": """cart wagon/boat ship/train/bus:buses coach:coaches/truck lorry:lorries
+        bicycle bike/sled sleigh
         plane/canoe kayak/tractor""",
 }
-# Third person singular; the plural drops the s (or what stands after the colon). Then: what may be its object.
+# By what may be the object. Third person singular; the plural drops the s, or stands after a colon.
 VERBS = {
     "food": "eats devours/tastes samples/cooks/bakes/chews/peels",
     "tool": "uses employs/holds grips/repairs fixes:fix/drops/lifts raises/borrows",
@@ -48,26 +62,32 @@ VERBS = {
 }
 # Scales of opposites: good words | bad words. The second group has no good and no bad side.
 SCALES = {
-    "polar": """happy glad|sad gloomy/kind gentle|cruel mean/clever smart|silly foolish/brave bold|timid cowardly
-        clean tidy|dirty filthy/calm peaceful|angry furious/rich wealthy|poor penniless/healthy fit|sick ill
+    "polar": """happy glad|sad gloomy/kind gentle|cruel mean/clever smart|silly foolish
+        brave bold|timid cowardly
+        clean tidy|dirty filthy/calm peaceful|angry furious/rich wealthy|poor penniless
+        healthy fit|sick ill
         honest truthful|false deceitful/pretty lovely|ugly hideous/polite courteous|rude insolent
-        lucky fortunate|unlucky hapless/strong sturdy|weak feeble/nice pleasant|nasty horrid/proud noble|shabby vile
+        lucky fortunate|unlucky hapless/strong sturdy|weak feeble/nice pleasant|nasty horrid
+        proud noble|shabby vile
         famous renowned|hated despised/careful prudent|careless reckless/merry jolly|bitter sullen
         loyal faithful|sly treacherous/wise sensible|rash hasty""",
-    "neutral": """big large|small little/fast quick|slow sluggish/old aged|young juvenile/loud noisy|quiet silent
+    "neutral": """big large|small little/fast quick|slow sluggish/old aged|young juvenile
+        loud noisy|quiet silent
         fat plump|thin slim/wet damp|dry arid/dark dim|pale light/tall lofty|short squat""",
 }
 ADVERBS = {
-    "good": "gladly/kindly/gracefully/cheerfully/proudly/wisely/warmly/neatly/bravely/tenderly/skilfully/gently",
-    "bad": "sadly/rudely/clumsily/angrily/badly/grimly/cruelly/lazily/foolishly/coldly/bitterly/nastily",
+    "good": "gladly/kindly/gracefully/cheerfully/proudly/wisely/"
+    "warmly/neatly/bravely/tenderly/skilfully/gently",
+    "bad": "sadly/rudely/clumsily/angrily/badly/grimly/"
+    "cruelly/lazily/foolishly/coldly/bitterly/nastily",
     "neutral": "often/seldom/today/daily/slowly/twice/quickly/later",
 }
 DETERMINERS = {
     "singular": "the this that every one his her",
     "plural": "the these those many two some his her",
 }
-# The listener's comment, the last word of a passage, says how the two sentences relate or how the listener
-# feels about them. The masked model has to find it out.
+# The listener's comment, the last word of a passage, says how the two sentences relate or how the
+# listener feels about them. The masked model has to find it out.
 COMMENTS = {
     "entailment": "agreed sure",
     "neutral": "perhaps maybe",
@@ -102,7 +122,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Concept:
-    """One meaning: its kind, its words as (singular, plural) pairs, and for adjectives scale and side."""
+    """One meaning: kind, words as (singular, plural) pairs, and for adjectives scale and side."""
 
     kind: str
     words: tuple
@@ -189,12 +209,12 @@ class World:
                 {concept: (rank + 2) ** -skew for rank, concept in enumerate(ranked)}
             )
             self.common.update(rng.sample(group, -(-len(group) // 3)))
-        # Adjectives come into the training sets by whole scales, so that they contain opposites too.
+        # Adjectives come into the training sets by whole scales, so that opposites are there too.
         chosen = set(rng.sample(range(len(scales)), -(-len(scales) // 3)))
         self.common = {c for c in self.common if c.kind != "adjective"} | {
             a for a in self.adjectives if a.scale in chosen
         }
-        # Facts: what each subject prefers as the object of each kind of verb, and how it tends to be.
+        # Facts: what each subject prefers as the object of each kind of verb, how it tends to be.
         self.subjects = self.nouns["person"] + self.nouns["animal"]
         self.favourites = {
             (s, kind): rng.sample(self.nouns[kind], 3) for s in self.subjects for kind in NOUNS
@@ -221,7 +241,8 @@ class Speaker:
     world : World
     seed : int or str
     natural : bool
-        True: concepts come as often as the world speaks of them, and facts hold. False: all equally often.
+        True: concepts come as often as the world speaks of them, and facts hold. False: all equally
+        often.
     common_only : bool
         True: only the third of the concepts that the training sets use.
     """
@@ -451,7 +472,7 @@ class Speaker:
     # Text for masked-language-model training
 
     def feeling(self, mood):
-        """A scene in a mood, and it in words that show the mood; now and then by what someone is *not*."""
+        """A scene in a mood, in words that show it; now and then by what someone is *not*."""
         scene = self.scene(mood)
         if self.rng.random() < 0.5:
             return scene, self.tell(replace(scene, subject_adjective=self.polar_adjective(mood)))
@@ -482,7 +503,7 @@ class Speaker:
     # The five tasks
 
     def cola(self, label):
-        """A sentence; unacceptable ones have a wrong verb form, a wrong determiner or a wrong order."""
+        """A sentence; unacceptable ones have a wrong verb form, determiner or order."""
         scene = self.scene()
         words = self.tell(scene)
         if label == 1:

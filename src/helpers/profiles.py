@@ -268,7 +268,8 @@ def locate(hub_id: str) -> str:
     """
     if hub_id == POCKET:
         return str(ASSETS / "pocket-bert")
-    found = mirror() and mirror() / hub_id
+    folder = mirror()
+    found = folder and folder / hub_id
     return str(found) if found and found.is_dir() else hub_id
 
 

@@ -36,7 +36,7 @@ FAMILIES = {
 }
 
 
-def check_sparsity(sparsity: Real) -> float:
+def check_sparsity(sparsity: float) -> float:
     """Return `sparsity` as a float, or raise if it is not a number in [0, 1).
 
     Examples
@@ -592,7 +592,7 @@ def mask_difference(a: Mapping[str, Tensor] | Tensor, b: Mapping[str, Tensor] | 
     >>> mask_difference(torch.tensor([True, False, True]), torch.tensor([True, True, True]))
     0.3333333333333333
     """
-    a, b = ({"": m} if torch.is_tensor(m) else m for m in (a, b))
+    a, b = ({"": m} if isinstance(m, Tensor) else m for m in (a, b))
     if a.keys() != b.keys():
         raise ValueError(
             f"the masks are for different matrices: {sorted(a.keys() ^ b.keys())[:4]} stand in "

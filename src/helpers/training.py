@@ -12,7 +12,7 @@ import math
 import os
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -124,20 +124,22 @@ class MagnitudePruning(TrainerCallback):
             )
         if frequency < 1:
             raise ValueError(f"frequency must be at least 1 step, got {frequency!r}")
-        self.sparsity, self.begin, self.end = sparsity, begin, end
+        self.sparsity = None if sparsity is None else check_sparsity(sparsity)
+        self.begin, self.end = begin, end
         self.initial, self.frequency, self.scope = initial, frequency, scope
-        self.masks = dict(masks) if masks is not None else None
+        self.masks = dict(masks or {})
         self.fixed = masks is not None
         self.history = []
         self._handles, self._factors, self._masked = [], {}, {}
         if not self.fixed:
-            self.sparsity = check_sparsity(sparsity)
             # a bad ramp or a bad scope is an error now, not in the middle of training
             self.sparsity_at(0)
             check_scope(scope)
 
     def sparsity_at(self, step: int) -> float:
         """The scheduled sparsity at a step."""
+        if self.sparsity is None:
+            raise ValueError("fixed masks have no schedule; pass a sparsity to have one")
         return cubic_sparsity(
             step, begin=self.begin, end=self.end, initial=self.initial, final=self.sparsity
         )
@@ -228,11 +230,11 @@ class MagnitudePruning(TrainerCallback):
                 "than 0 where it is pruned. Something else changed the weights, such as another "
                 "callback; leave it out."
             )
-        if self.fixed:
+        if self.sparsity is None:
             return
         counts = [(int((~mask).sum()), mask.numel()) for mask in self.masks.values()]
         if self.scope == "global":
-            counts = [tuple(map(sum, zip(*counts)))]
+            counts = [(sum(zeros for zeros, _ in counts), sum(entries for _, entries in counts))]
         if any(zeros != round(entries * self.sparsity) for zeros, entries in counts):
             reached = sum(zeros for zeros, _ in counts) / sum(entries for _, entries in counts)
             raise RuntimeError(
@@ -583,7 +585,7 @@ def check_options(options: Mapping, function=None) -> None:
     TypeError: 'adam_epsilom' is no field of ...TrainingArguments; did you mean adam_epsilon?
     """
     fields = {field.name for field in dataclasses.fields(TrainingArguments) if field.init}
-    functions = [function] if function else [train_mlm, fine_tune]
+    functions: list[Callable] = [function] if function else [train_mlm, fine_tune]
     named = {name for f in functions for name in inspect.signature(f).parameters} - {"options"}
     for name in options:
         if name in named or name in TAKEN:
@@ -807,9 +809,11 @@ def train_mlm(
     if isinstance(text, IterableDataset):  # the Trainer shuffles only what it can index
         text = text.shuffle(seed=seed, buffer_size=10_000).repeat(None)
     collator = RepeatableMasking(tokenizer, mlm_probability, seed, probabilities)
-    counts = torch.ones(model.config.vocab_size) if weights else None
-    for token, weight in (weights or {}).items():
-        counts[token] = weight
+    counts = None
+    if weights:
+        counts = torch.ones(model.config.vocab_size)
+        for token, weight in weights.items():
+            counts[token] = weight
     trainer = MLMTrainer(
         model,
         arguments,

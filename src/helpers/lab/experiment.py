@@ -154,7 +154,7 @@ def _carry_out(run, store, progress):
     examples = data.load_task(profile, task)
     train, validation = examples["train"], examples["validation"]
     measured, splits = {}, (train, validation)
-    if run.condition == "majority":
+    if not CONDITIONS[run.condition].trains:
         results = [
             (tasks.constant_logits(task, train["labels"], len(split)), np.array(split["labels"]))
             for split in splits
@@ -316,7 +316,7 @@ def _load_what_is_needed(runs):
     for profile, task in {(run.profile, run.task): None for run in runs}:
         data.load_examples(profile, task)
         rehearse_metric(task)
-    for model in {run.profile.model: None for run in runs if run.condition != "majority"}:
+    for model in {run.profile.model: None for run in runs if CONDITIONS[run.condition].trains}:
         where = profiles.locate(model)
         check_family(data.load(model, lambda where=where: AutoConfig.from_pretrained(where)), where)
         data.load_tokenizer(model)

@@ -141,7 +141,10 @@ def _metadata(run, scores, name, license, family):
 
 def _scores(run, rows):
     """Mean and range over seeds of each task's metrics, for this checkpoint and for dense."""
-    started_here = ("random",) if run.condition == "random" else ("prune_pretrain", "info_deletion")
+    kind = CONDITIONS[run.condition].pretraining
+    started_here = [
+        name for name, c in CONDITIONS.items() if c.prunes_pretraining and c.pretraining == kind
+    ]
     chosen = rows[(rows.model == run.profile.model) & ~rows.metric.str.endswith("loss")]
     chosen = chosen[
         (chosen.condition == "dense")

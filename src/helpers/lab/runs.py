@@ -229,7 +229,7 @@ def tell(runs: list[Run], store) -> str:
         if checkpoint := checkpoint_of(run):
             steps[checkpoint.key] = run.profile.pretraining.steps
             burn_ins[checkpoint.burn_in_key] = run.profile.pretraining.burn_in_steps
-    fine_tuned = [run for run in todo if run.condition != "majority"]
+    fine_tuned = [run for run in todo if CONDITIONS[run.condition].trains]
     epochs = sum(
         int(np.sum(run.profile.fine_tuning.epochs_for(run.condition, run.sparsity)))
         for run in fine_tuned

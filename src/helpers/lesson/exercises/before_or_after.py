@@ -269,7 +269,8 @@ def _check_same_epochs(function):
             f"{case}: the epochs are right, but other values of the profile have changed. Use "
             "`run.profile.replace(fine_tuning=...)`."
         )
-    return f"At the paper's scale {sum(pair)} epochs instead of {cases[-1].profile.fine_tuning.epochs}."
+    epochs = cases[-1].profile.fine_tuning.epochs
+    return f"At the paper's scale {sum(pair)} epochs instead of {epochs}."
 
 
 @exercise(_check_same_epochs)

@@ -16,6 +16,7 @@ well on the rest only if pre-training taught it what those words mean.
 """
 
 import random
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -154,12 +155,12 @@ class Scene:
 
     subject: Concept
     subject_plural: bool
-    subject_adjective: Concept
+    subject_adjective: Concept | None
     verb: Concept
     object: Concept
     object_plural: bool
-    object_adjective: Concept = None
-    adverb: Concept = None
+    object_adjective: Concept | None = None
+    adverb: Concept | None = None
     negated: bool = False
 
 
@@ -174,7 +175,7 @@ class World:
         Exponent of the frequencies: 0 makes all concepts equally frequent, 1 is Zipf's law.
     """
 
-    def __init__(self, seed=0, skew=0.8):
+    def __init__(self, seed: int = 0, skew: float = 0.8):
         rng = random.Random(seed)
         same = lambda word: (word, word)
         self.nouns = {kind: _concepts(text, kind, _noun) for kind, text in NOUNS.items()}
@@ -213,7 +214,7 @@ class World:
         }
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> list[str]:
         """All words of the world, sorted; the order is the tokenizer's."""
         concepts = [*self.weights, *self.hypernyms.values()]
         words = {w for c in concepts for pair in c.words for w in pair}
@@ -237,12 +238,19 @@ class Speaker:
         True: only the third of the concepts that the training sets use.
     """
 
-    def __init__(self, world, seed, natural=True, common_only=False):
+    def __init__(
+        self, world: World, seed: int | str, natural: bool = True, common_only: bool = False
+    ):
         self.world, self.rng = world, random.Random(f"{seed}")
         self.natural, self.common_only = natural, common_only
         self._tables = {}
 
-    def pick(self, concepts, wanted=None, key=None):
+    def pick(
+        self,
+        concepts: Sequence[Concept],
+        wanted: Callable[[Concept], bool] | None = None,
+        key: Hashable = None,
+    ) -> Concept:
         """One of `concepts` for which `wanted` holds; with a `key` the selection is remembered."""
         table = self._tables.get(key) if key is not None else None
         if table is None:
@@ -261,7 +269,7 @@ class Speaker:
                 self._tables[key] = table
         return self.rng.choices(table[0], cum_weights=table[1])[0]
 
-    def adjective(self, noun, mood):
+    def adjective(self, noun: Concept, mood: str) -> Concept:
         """An adjective of the mood (or neutral); the noun's own tendencies come more often."""
         fits = lambda a: a.polarity in (mood, "neutral")
         if self.natural and self.rng.random() < 0.6:
@@ -270,21 +278,21 @@ class Speaker:
                 return self.rng.choice(typical)
         return self.pick(self.world.adjectives, fits, ("adjective", mood))
 
-    def polar_adjective(self, mood):
+    def polar_adjective(self, mood: str) -> Concept:
         return self.pick(self.world.adjectives, lambda a: a.polarity == mood, ("polar", mood))
 
-    def polar_adverb(self, mood):
+    def polar_adverb(self, mood: str) -> Concept:
         return self.pick(self.world.adverbs, lambda a: a.polarity == mood, ("polar adverb", mood))
 
-    def adverb(self, mood):
+    def adverb(self, mood: str) -> Concept:
         fits = lambda a: a.polarity in (mood, "neutral")
         return self.pick(self.world.adverbs, fits, ("adverb", mood))
 
-    def verb(self, kind):
+    def verb(self, kind: str) -> Concept:
         """A verb that may have such a thing as its object."""
         return self.pick(self.world.verbs[kind], key=("verb", kind))
 
-    def scene(self, mood=None, subject=None):
+    def scene(self, mood: str | None = None, subject: Concept | None = None) -> Scene:
         """A scene in one mood; the objects are mostly the subject's favourites."""
         world, rng = self.world, self.rng
         mood = mood or rng.choice(("good", "bad"))
@@ -307,7 +315,10 @@ class Speaker:
 
     # Into words
 
-    def word(self, concept, plural=False, avoid=None):
+    def word(
+        self, concept: Concept, plural: bool = False, avoid: Iterable[str] | None = None
+    ) -> str:
+        """A word for a `concept`, singular or `plural`, that is none of `avoid` if there is one."""
         pairs = concept.words
         if len(pairs) == 1:
             return pairs[0][plural]
@@ -320,14 +331,39 @@ class Speaker:
         first = self.rng.random() < (0.65 if self.natural else 0.5)
         return pairs[0 if first else 1][plural]
 
-    def noun_phrase(self, noun, plural, adjective=None, avoid=None, determiner=None):
+    def noun_phrase(
+        self,
+        noun: Concept,
+        plural: bool,
+        adjective: Concept | None = None,
+        avoid: Iterable[str] | None = None,
+        determiner: str | None = None,
+    ) -> list[str]:
+        """A noun, singular or plural, with what stands before it.
+
+        Parameters
+        ----------
+        noun : Concept
+        plural : bool
+        adjective : Concept, optional
+        avoid : iterable of str, optional
+            Words to be replaced by synonyms.
+        determiner : str, optional
+            Default: one by chance.
+        """
         number = "plural" if plural else "singular"
         determiner = determiner or self.rng.choice(DETERMINERS[number].split())
         described = [self.word(adjective, avoid=avoid)] if adjective else []
         return [determiner, *described, self.word(noun, plural, avoid)]
 
-    def parts(self, scene, avoid=None, determiner=None):
-        """The scene's subject, verb, object and adverb, each as a list of words."""
+    def parts(
+        self, scene: Scene, avoid: Iterable[str] | None = None, determiner: str | None = None
+    ) -> tuple[list[str], list[str], list[str], list[str]]:
+        """The scene's subject, verb, object and adverb, each as a list of words.
+
+        Subject and object have the `determiner`, by default each one of its own; synonyms of the
+        words in `avoid` are preferred.
+        """
         subject = self.noun_phrase(
             scene.subject, scene.subject_plural, scene.subject_adjective, avoid, determiner
         )
@@ -337,11 +373,16 @@ class Speaker:
         )
         return subject, verb, what, [self.word(scene.adverb)] if scene.adverb else []
 
-    def tell(self, scene, avoid=None, definite=False):
-        """The scene as words; with `avoid`, synonyms of those words are preferred."""
+    def tell(
+        self, scene: Scene, avoid: Iterable[str] | None = None, definite: bool = False
+    ) -> list[str]:
+        """The scene as words; with `avoid`, synonyms of those words are preferred.
+
+        If `definite`, subject and object have "the".
+        """
         return [*sum(self.parts(scene, avoid, "the" if definite else None), []), "."]
 
-    def is_(self, scene, avoid=None):
+    def is_(self, scene: Scene, avoid: Iterable[str] | None = None) -> list[str]:
         """ "the fox is": the scene's subject, and that something is to be said of it."""
         return [
             "the",
@@ -349,7 +390,7 @@ class Speaker:
             "are" if scene.subject_plural else "is",
         ]
 
-    def describe(self, scene, avoid=None):
+    def describe(self, scene: Scene, avoid: Iterable[str] | None = None) -> list[str]:
         """How the scene's subject is: "the fox is glad", or, negated, "the fox is not glad"."""
         return [
             *self.is_(scene, avoid),
@@ -358,8 +399,13 @@ class Speaker:
             ".",
         ]
 
-    def ask(self, scene, avoid=None, short=False):
-        """The scene as a yes-or-no question; short: only how its subject is."""
+    def ask(
+        self, scene: Scene, avoid: Iterable[str] | None = None, short: bool = False
+    ) -> list[str]:
+        """The scene as a yes-or-no question; `short`: only how its subject is.
+
+        With `avoid`, synonyms of those words are preferred.
+        """
         if short:
             noun = self.word(scene.subject, scene.subject_plural, avoid)
             adjective = self.word(scene.subject_adjective, avoid=avoid)
@@ -373,7 +419,7 @@ class Speaker:
         does = "do" if scene.subject_plural else "does"
         return [does, *subject, self.word(scene.verb, True, avoid), *what, "?"]
 
-    def ask_for(self, scene, slot):
+    def ask_for(self, scene: Scene, slot: str) -> list[str]:
         """A question for the scene's subject or object."""
         if slot == "subject":
             what = self.noun_phrase(scene.object, scene.object_plural, determiner="the")
@@ -384,16 +430,16 @@ class Speaker:
 
     # Relations between sentences
 
-    def other(self, concept, pool):
+    def other(self, concept: Concept, pool: Sequence[Concept]) -> Concept:
         """Another concept of the same kind: not on the same scale, not the same meaning."""
         differs = lambda c: c is not concept and (c.scale < 0 or c.scale != concept.scale)
         return self.pick(pool, differs)
 
-    def opposite(self, adjective):
+    def opposite(self, adjective: Concept) -> Concept:
         scale = [a for a in self.world.adjectives if a.scale == adjective.scale]
         return scale[1 - scale.index(adjective)]
 
-    def changed(self, scene, slots):
+    def changed(self, scene: Scene, slots: Sequence[str]) -> Scene:
         """The scene with one of its parts another one."""
         world, slot = self.world, self.rng.choice(slots)
         old = getattr(scene, slot)
@@ -403,7 +449,7 @@ class Speaker:
             pool = (world.verbs if slot == "verb" else world.nouns)[old.kind]
         return replace(scene, **{slot: self.other(old, pool)})
 
-    def claim(self, scene, relation):
+    def claim(self, scene: Scene, relation: str) -> Scene:
         """A scene about the same subject, the adjective being the same, another or the opposite."""
         adjective = scene.subject_adjective
         if relation == "contradiction":
@@ -412,8 +458,11 @@ class Speaker:
             adjective = self.other(adjective, self.world.adjectives)
         return replace(scene, subject_adjective=adjective, adverb=None, object_adjective=None)
 
-    def claim_how(self, scene, relation, premise):
-        """The scene's subject described so that `relation` holds, at times by what it is not."""
+    def claim_how(self, scene: Scene, relation: str, premise: list[str]) -> list[str]:
+        """The scene's subject described so that `relation` holds, at times by what it is not.
+
+        In other words than the `premise`, which tells the `scene`.
+        """
         claim = self.claim(scene, relation)
         if self.rng.random() < NEGATED:
             if relation != "neutral":
@@ -421,14 +470,17 @@ class Speaker:
             claim = replace(claim, negated=True)
         return self.describe(claim, premise)
 
-    def claim_what(self, scene, relation, premise):
-        """The scene told again so that `relation` holds, at times with the object's category."""
+    def claim_what(self, scene: Scene, relation: str, premise: list[str]) -> list[str]:
+        """The scene told again so that `relation` holds, at times with the object's category.
+
+        In other words than the `premise`, which tells the `scene`.
+        """
         claim = self.claim(scene, relation)
         if self.rng.random() < 0.5:
             claim = replace(claim, object=self.world.hypernyms[scene.object.kind])
         return self.tell(claim, premise, definite=True)
 
-    def inference(self, relation, short=None):
+    def inference(self, relation: str, short: bool | None = None) -> tuple[list[str], list[str]]:
         """Premise and hypothesis for which `relation` holds; either may say only how someone is."""
         scene = replace(self.scene(), object_adjective=None)
         short = self.rng.random() < 0.5 if short is None else short
@@ -436,7 +488,7 @@ class Speaker:
         claim = self.claim_how if short or self.rng.random() < 0.5 else self.claim_what
         return premise, claim(scene, relation, premise)
 
-    def question_pair(self, same, short=None):
+    def question_pair(self, same: bool, short: bool | None = None) -> tuple[list[str], list[str]]:
         """Two questions that ask the same in other words, or two that differ in one thing."""
         scene = replace(self.scene(), adverb=None, object_adjective=None)
         short = self.rng.random() < 0.5 if short is None else short
@@ -444,7 +496,7 @@ class Speaker:
         first = self.ask(scene, short=short)
         return first, self.ask(scene if same else self.changed(scene, slots), first, short)
 
-    def question_and_answer(self, answered):
+    def question_and_answer(self, answered: bool) -> tuple[list[str], list[str]]:
         """A question, and a sentence that answers it or one about something else."""
         scene = self.scene()
         if self.rng.random() < 0.5:
@@ -457,20 +509,20 @@ class Speaker:
             scene = self.changed(scene, ("verb", "object" if slot == "subject" else "subject"))
         return question, self.tell(scene, question)
 
-    def ask_who(self, scene):
+    def ask_who(self, scene: Scene) -> list[str]:
         """A question for who is as the scene's subject is: "who is glad ?"."""
         is_ = "are" if scene.subject_plural else "is"
         return ["who", is_, self.word(scene.subject_adjective), "?"]
 
     # Moods
 
-    def how(self, mood):
+    def how(self, mood: str) -> list[str]:
         """An adjective of a mood, or "not" and one of the other."""
         if self.rng.random() < 0.6:
             return [self.word(self.polar_adjective(mood))]
         return ["not", self.word(self.polar_adjective(AGAINST[mood]))]
 
-    def clause(self, mood):
+    def clause(self, mood: str) -> list[str]:
         """What shows a mood: how someone is or is not, or how someone does something."""
         scene = self.scene(mood)
         if self.rng.random() < 0.6:
@@ -480,7 +532,7 @@ class Speaker:
         )
         return [*subject, *verb, *what, self.word(self.polar_adverb(mood))]
 
-    def weighed(self, main, aside):
+    def weighed(self, main: list[str], aside: list[str]) -> list[str]:
         """Two clauses of which one counts less: the one before "but" or after "though"."""
         order = self.rng.choice(("but", "though", "though first"))
         if order == "but":
@@ -489,7 +541,7 @@ class Speaker:
             return [*main, "though", *aside, "."]
         return ["though", *aside, ",", *main, "."]
 
-    def feeling(self, mood):
+    def feeling(self, mood: str) -> tuple[Scene, list[str]]:
         """A scene in a mood, and words that show the mood, by themselves or against others."""
         rng, scene = self.rng, self.scene(mood)
         form = rng.random()
@@ -504,7 +556,7 @@ class Speaker:
 
     # The dictionary: a line sets two words or short phrases side by side
 
-    def entry(self):
+    def entry(self) -> tuple[str, list[str], list[str]]:
         """A line of the dictionary.
 
         Returns
@@ -521,7 +573,7 @@ class Speaker:
             return self.mood_entry()
         return self.word_entry(group)
 
-    def word_entry(self, group):
+    def word_entry(self, group: str) -> tuple[str, list[str], list[str]]:
         """Two words that mean the same, opposites or other things, or a thing and a category."""
         rng, world = self.rng, self.world
         kind, plural = rng.choice(list(NOUNS)), rng.random() < 0.5
@@ -546,14 +598,14 @@ class Speaker:
         first = [self.word(one, plural)]
         return comment, first, [self.word(other, plural, first), "."]
 
-    def mood_entry(self):
+    def mood_entry(self) -> tuple[str, list[str], list[str]]:
         """Two words of one mood, and how the listener feels about them."""
         comment = self.rng.choice(("good", "bad"))
         second = self.polar_adverb if self.rng.random() < 0.4 else self.polar_adjective
         words = [self.word(pick(comment)) for pick in (self.polar_adjective, second)]
         return comment, words[:1], [words[1], "."]
 
-    def phrase_entry(self, about):
+    def phrase_entry(self, about: str) -> tuple[str, list[str], list[str]]:
         """Two short phrases, the same or different in a word, or a short question and an answer.
 
         They are about a doer ("medics peel"), a deed ("fold socks") or a nature ("glad owls").
@@ -583,7 +635,7 @@ class Speaker:
 
     # Text for masked-language-model training
 
-    def passage(self, kind=None):
+    def passage(self, kind: str | None = None) -> tuple[str, str]:
         """Two sentences, or a line of the dictionary, and the listener's comment on them."""
         kind = kind or self.rng.choices(list(KINDS), KINDS.values())[0]
         if kind == "inference":
@@ -605,7 +657,7 @@ class Speaker:
 
     # The five tasks: each asks for what the text teaches, mostly in its longer forms
 
-    def cola(self, label):
+    def cola(self, label: int) -> tuple[list[str]]:
         """A sentence; unacceptable ones have a wrong verb form, determiner or order."""
         rng, scene = self.rng, self.scene()
         subject, verb, what, how = self.parts(scene)
@@ -624,14 +676,14 @@ class Speaker:
             phrase[at], phrase[at + 1] = phrase[at + 1], phrase[at]
         return ([*subject, *verb, *what, *how, "."],)
 
-    def sst2(self, label):
+    def sst2(self, label: int) -> tuple[list[str]]:
         """One clause, or two of which one counts; a quarter list three moods, and two decide."""
         mood = "good" if LABELS["sst2"][label] == "positive" else "bad"
         if self.rng.random() < 0.4:
             return ([*self.moods(mood), "."],)
         return (self.weighed(self.moods(mood), self.moods(AGAINST[mood])),)
 
-    def moods(self, mood):
+    def moods(self, mood: str) -> list[str]:
         """How someone is: in one word, or in three of which two are in the mood."""
         scene = self.scene(mood)
         if self.rng.random() < 0.75:
@@ -641,11 +693,11 @@ class Speaker:
             said = [self.how(one) for one in self.rng.sample([mood, mood, AGAINST[mood]], 3)]
         return [*self.is_(scene), *said[0], ",", *said[1], ",", *said[2]]
 
-    def qqp(self, label):
+    def qqp(self, label: int) -> tuple[list[str], list[str]]:
         """Two questions, mostly long."""
         return self.question_pair(bool(label), short=self.rng.random() < 0.15)
 
-    def mnli(self, label):
+    def mnli(self, label: int) -> tuple[list[str], list[str]]:
         """Premise and hypothesis, mostly long; any word of a neutral one may be what is new."""
         relation, rng = LABELS["mnli"][label], self.rng
         if rng.random() < 0.15:
@@ -659,7 +711,7 @@ class Speaker:
         claim = self.claim_how if rng.random() < 0.25 else self.claim_what
         return premise, claim(scene, relation, premise)
 
-    def qnli(self, label):
+    def qnli(self, label: int) -> tuple[list[str], list[str]]:
         """A question and a sentence, mostly long."""
         rng, scene = self.rng, self.scene()
         answered = LABELS["qnli"][label] == "entailment"
@@ -675,12 +727,12 @@ class Speaker:
 
 
 @lru_cache(maxsize=2)
-def world(seed=0):
+def world(seed: int = 0) -> World:
     """The pocket world of a seed, made once a process."""
     return World(seed)
 
 
-def passages(count, seed=0, kind=None):
+def passages(count: int, seed: int | str = 0, kind: str | None = None) -> list[tuple[str, str]]:
     """Passages for MLM training: two sentences, or words of the dictionary, and a comment.
 
     Parameters
@@ -698,7 +750,7 @@ def passages(count, seed=0, kind=None):
     return [speaker.passage(kind) for _ in range(count)]
 
 
-def task_examples(task, split, count):
+def task_examples(task: str, split: str, count: int) -> list[dict]:
     """Examples of a task as a list of dicts with GLUE's columns.
 
     Parameters

@@ -7,6 +7,7 @@ What a learner reads, one idea a file:
     pruning     which matrices are pruned; thresholds, masks and the schedule
     training    MLM training that prunes, fine-tuning with masks, predictions
     data        text and tasks as a model reads them
+    checks      whether model, tokenizer and profile fit each other
     tasks       GLUE's tasks: columns, labels and metrics
     pocket      the generated world: its words, sentences and tasks
     paper       the paper's tables and claims

@@ -3,6 +3,8 @@
 Only configuration and tokenizer are read, no weights.
 """
 
+from transformers import PreTrainedConfig
+
 from .data import load_config, load_tokenizer
 from .profiles import Profile
 from .pruning import check_family
@@ -67,7 +69,7 @@ def check_profile(profile: Profile) -> None:
     check_options(dict(profile.fine_tuning.options), fine_tune)
 
 
-def positions_of(config) -> int:
+def positions_of(config: PreTrainedConfig) -> int:
     """How many tokens a model reads at most; RoBERTa counts its positions from the padding's on.
 
     Parameters

@@ -31,7 +31,7 @@ from datasets import (
     load_dataset,
 )
 from safetensors import safe_open
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from . import pocket
 from .profiles import POCKET, Profile, content, locate, mirror, stamp
@@ -164,7 +164,7 @@ def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
 
 
 @_remember(4, lambda model: [model])
-def load_config(model: str):
+def load_config(model: str) -> PreTrainedConfig:
     """The transformers configuration of a hub id, a folder or "pocket": small, without weights."""
     return load(model, lambda: AutoConfig.from_pretrained(locate(model)))
 

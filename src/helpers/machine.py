@@ -6,10 +6,15 @@ import importlib.util
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    import torch
 
 # From this many weights on a model gets all cores, below one. `python benchmarks/load.py --sizes`
 # measures what that is worth.
@@ -47,7 +52,7 @@ def limit_cores(count: int) -> None:
     torch.set_num_threads(cores())
 
 
-def use_threads(model=None) -> int:
+def use_threads(model: "torch.nn.Module | None" = None) -> int:
     """Set how many threads torch computes with: one for small models, all cores for large ones.
 
     A small model gains little from a second thread, and loses much as soon as somebody else wants
@@ -94,7 +99,7 @@ def take_over(variables: dict) -> None:
 
 
 @contextlib.contextmanager
-def one_gpu(number: int, count: int):
+def one_gpu(number: int, count: int) -> Iterator[None]:
     """Processes started inside see one of this process's `count` GPUs, chosen by `number`."""
     before = os.environ.get("CUDA_VISIBLE_DEVICES")
     if count:
@@ -104,7 +109,7 @@ def one_gpu(number: int, count: int):
         yield
     finally:
         if count:
-            del os.environ["CUDA_VISIBLE_DEVICES"]
+            os.environ.pop("CUDA_VISIBLE_DEVICES", None)
             if before is not None:
                 os.environ["CUDA_VISIBLE_DEVICES"] = before
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 _COLORS = sns.color_palette("colorblind")
+Look = dict[str, Any]  # more arguments for a function of matplotlib
 
 
 class Style(NamedTuple):
@@ -261,7 +262,7 @@ def own_runs(
     """
     ax = ax or plt.gca()
     rows = rows[(rows.metric == metric) & ((rows.task == task) | (metric == "mlm_loss"))]
-    star: dict[str, Any] = {"linestyle": "", "marker": "*", "markeredgecolor": "black"}
+    star: Look = {"linestyle": "", "marker": "*", "markeredgecolor": "black"}
     for condition, of_condition in rows.groupby("condition"):
         ax.plot(
             100 * of_condition.sparsity,
@@ -953,7 +954,7 @@ def interval_bars(intervals: dict, styles: dict, ax: plt.Axes | None = None) -> 
     return ax
 
 
-def spread_histogram(deviations, title: str, ax: plt.Axes | None = None) -> plt.Axes:
+def spread_histogram(deviations: Sequence[float], title: str, ax: Axes | None = None) -> Axes:
     """How many matrices have which standard deviation of their weights (Table 3).
 
     Parameters
@@ -1000,7 +1001,13 @@ def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt
     return ax
 
 
-def called_free(losses, shares, margin, title, ax=None):
+def called_free(
+    losses: np.ndarray,
+    shares: dict[str, np.ndarray],
+    margin: float,
+    title: str,
+    ax: Axes | None = None,
+) -> Axes:
     """How often a comparison calls a sparsity free, against what is truly lost there.
 
     Parameters
@@ -1020,7 +1027,7 @@ def called_free(losses, shares, margin, title, ax=None):
     """
     ax = ax or plt.gca()
     for number, (name, share) in enumerate(shares.items()):
-        marker = {"marker": "osD^vX"[number % 6], "markevery": max(1, len(losses) // 5)}
+        marker: Look = {"marker": "osD^vX"[number % 6], "markevery": max(1, len(losses) // 5)}
         ax.plot(losses, share, label=name, **marker)
     ax.axvline(margin, color="0.5", linewidth=1)
     ax.annotate(" margin", (margin, 2), fontsize=9, color="0.3")
@@ -1031,7 +1038,7 @@ def called_free(losses, shares, margin, title, ax=None):
     return ax
 
 
-def loss_in_parts(parts, title, ax=None):
+def loss_in_parts(parts: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
     """The accuracy that pruning loses at each sparsity, in two parts, as stacked bars.
 
     Parts of unlike sign both start from 0.
@@ -1049,8 +1056,12 @@ def loss_in_parts(parts, title, ax=None):
     """
     ax, x = ax or plt.gca(), 100 * parts.index
     stacked = np.where(parts.deletion * parts.restriction > 0, parts.deletion, 0)
-    deletion = {"color": CONDITIONS["info_deletion"].color}
-    restriction = {"color": CONDITIONS["prune_pretrain"].color, "hatch": "//", "edgecolor": "white"}
+    deletion: Look = {"color": CONDITIONS["info_deletion"].color}
+    restriction: Look = {
+        "color": CONDITIONS["prune_pretrain"].color,
+        "hatch": "//",
+        "edgecolor": "white",
+    }
     ax.bar(x, parts.deletion, 7, label="deletion: lost even\nwithout the restriction", **deletion)
     ax.bar(
         x,
@@ -1066,7 +1077,9 @@ def loss_in_parts(parts, title, ax=None):
     return sparsity_axis(ax)
 
 
-def steps_of_two_tasks(steps, claimed, title, ax=None):
+def steps_of_two_tasks(
+    steps: pd.DataFrame, claimed: dict[str, float], title: str, ax: Axes | None = None
+) -> Axes:
     """What an extra share of pruning costs one task against another, a mark for each step.
 
     Parameters
@@ -1089,10 +1102,10 @@ def steps_of_two_tasks(steps, claimed, title, ax=None):
         filled, hollow = (
             of_condition[of_condition.floored == floored] for floored in (False, True)
         )
-        look = {"marker": style.marker, "s": 60, "edgecolor": style.color}
+        look: Look = {"marker": style.marker, "s": 60, "edgecolor": style.color}
         ax.scatter(filled[x], filled[y], facecolor=style.color, label=style.label, **look)
         ax.scatter(hollow[x], hollow[y], facecolor="none", **look)
-    star = {"marker": "*", "markersize": 18, "color": "black", "linestyle": ""}
+    star: Look = {"marker": "*", "markersize": 18, "color": "black", "linestyle": ""}
     ax.plot(claimed[x], claimed[y], label="the paper's sentence", **star)
     ax.set_xlabel(f"{x}: accuracy lost (points)")
     ax.set_ylabel(f"{y}: accuracy lost (points)")
@@ -1101,7 +1114,7 @@ def steps_of_two_tasks(steps, claimed, title, ax=None):
     return ax
 
 
-def movement_by_matrix(movement, ax=None):
+def movement_by_matrix(movement: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """How far the weights of each matrix move on average in the order of magnitudes, as bars.
 
     Parameters
@@ -1122,7 +1135,7 @@ def movement_by_matrix(movement, ax=None):
     return ax
 
 
-def places(before, after, title, ax=None):
+def places(before: np.ndarray, after: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
     """The place of each weight in the order of magnitudes, before and after fine-tuning.
 
     Parameters
@@ -1140,7 +1153,7 @@ def places(before, after, title, ax=None):
     x, y = (
         100 * abs(weights).ravel().argsort().argsort() / weights.size for weights in (before, after)
     )
-    dots = {"s": 1, "alpha": 0.3, "color": CONDITIONS["prune_pretrain"].color}
+    dots: Look = {"s": 1, "alpha": 0.3, "color": CONDITIONS["prune_pretrain"].color}
     ax.scatter(x, y, rasterized=True, **dots)
     ax.plot([0, 100], [0, 100], color="black", linewidth=0.8)
     ax.set_xlabel("place before fine-tuning (%)")
@@ -1149,7 +1162,7 @@ def places(before, after, title, ax=None):
     return ax
 
 
-def own_times(rows, batch, ax=None):
+def own_times(rows: pd.DataFrame, batch: int, ax: Axes | None = None) -> Axes:
     """The learner's own milliseconds as stars, in the colours of `engine_times`.
 
     Parameters
@@ -1164,14 +1177,18 @@ def own_times(rows, batch, ax=None):
     matplotlib.axes.Axes
     """
     ax = ax or plt.gca()
-    star = {"linestyle": "", "marker": "*", "markersize": 15, "markeredgecolor": "black"}
+    star: Look = {"linestyle": "", "marker": "*", "markersize": 15, "markeredgecolor": "black"}
     for engine, points in rows[rows.batch == batch].groupby("engine"):
         color = ENGINE_STYLE[engine].color
         ax.plot(100 * points.sparsity, points.ms, color=color, zorder=5, **star)
     return ax
 
 
-def accuracy_against_time(kinds, dense, ax=None):
+def accuracy_against_time(
+    kinds: dict[str, tuple[pd.DataFrame, Style | Condition]],
+    dense: tuple[float, float],
+    ax: Axes | None = None,
+) -> Axes:
     """Accuracy against milliseconds, a line for each kind of pruning, labelled by sparsity.
 
     Parameters
@@ -1190,10 +1207,10 @@ def accuracy_against_time(kinds, dense, ax=None):
     ax = ax or plt.gca()
     for name, (line, style) in kinds.items():
         ends = np.stack([line["mean"] - line.low, line.high - line["mean"]])
-        look = {"color": style.color, "marker": style.marker, "markersize": 8, "capsize": 3}
+        look: Look = {"color": style.color, "marker": style.marker, "markersize": 8, "capsize": 3}
         ax.errorbar(line.ms, 100 * line["mean"], yerr=100 * ends, label=name, **look)
         for sparsity, ms, mean in zip(line.index, line.ms, line["mean"]):
-            place = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 9}
+            place: Look = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 9}
             ax.annotate(f"{sparsity:.0%}", (ms, 100 * mean), **place)
     style, (ms, accuracy) = CONDITIONS["dense"], dense
     look = {"color": style.color, "marker": style.marker, "linestyle": ""}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from numbers import Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import machine
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig
 
 machine.use_threads()  # one, until a model is known to be large
 
@@ -347,7 +351,7 @@ class UnsupportedFamily(ValueError):
     """A model of a family whose prunable matrices the course does not know."""
 
 
-def check_family(config, name: str | None = None) -> None:
+def check_family(config: "PreTrainedConfig", name: str | None = None) -> None:
     """Raise an `UnsupportedFamily` if a transformers configuration is not of one of `FAMILIES`.
 
     Parameters

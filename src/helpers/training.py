@@ -14,6 +14,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +31,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     DataCollatorForLanguageModeling,
     DataCollatorWithPadding,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
     Trainer,
@@ -38,6 +40,7 @@ from transformers import (
     set_seed,
 )
 from transformers.trainer_callback import PrinterCallback, TrainerState
+from transformers.utils import ModelOutput
 from transformers.utils import logging as transformers_logging
 
 from .machine import launched_processes, use_threads
@@ -345,7 +348,25 @@ class MLMTrainer(Trainer):
         super().__init__(*args, **options)
         self.weights = weights
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, ModelOutput]:
+        """The mean loss of the masked positions.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+        inputs : dict of str to torch.Tensor
+            With ``labels``, which are -100 where nothing is masked.
+        return_outputs : bool
+            With the model's outputs, at all positions; computed as any Trainer does.
+        num_items_in_batch : torch.Tensor or int, optional
+            Masked positions of the step, in all processes; default those of `inputs`.
+        """
         if return_outputs:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         labels = inputs.pop("labels")
@@ -395,14 +416,25 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
             self.spared[token] = 1 - probability / highest
         self.spared[tokenizer.all_special_ids] = 1
 
-    def torch_call(self, examples):
+    def torch_call(self, examples: list[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """A batch of examples, with words masked by a generator of the batch's own."""
         words = b"".join(
             np.asarray(example["input_ids"], dtype=np.int32).tobytes() for example in examples
         )
         self.generator = torch.Generator().manual_seed(zlib.crc32(words, self.masking_seed))
         return super().torch_call(examples)
 
-    def torch_mask_tokens(self, inputs, special_tokens_mask=None, offset_mapping=None):
+    def torch_mask_tokens(
+        self,
+        inputs: Tensor,
+        special_tokens_mask: Tensor | None = None,
+        offset_mapping: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Mask some of the `inputs`, and give them and the labels.
+
+        In place of `special_tokens_mask` stands what is spared here; `offset_mapping`, for whole
+        words, is passed on.
+        """
         spared = self.spared[inputs]
         spared = (
             torch.rand(spared.shape, generator=self.generator) < spared
@@ -412,7 +444,9 @@ class RepeatableMasking(DataCollatorForLanguageModeling):
         return super().torch_mask_tokens(inputs, spared, offset_mapping)
 
 
-def load_mlm(name_or_path: str | Path | None, config=None) -> PreTrainedModel:
+def load_mlm(
+    name_or_path: str | Path | None, config: PreTrainedConfig | None = None
+) -> PreTrainedModel:
     """A masked language model with the pooler of its checkpoint, where fine-tuning starts from one.
 
     `AutoModelForMaskedLM` drops the pooler, which MLM does not train but fine-tuning starts from;
@@ -442,7 +476,8 @@ def load_mlm(name_or_path: str | Path | None, config=None) -> PreTrainedModel:
         discriminators have none.
     """
     fresh = config is not None
-    config = config if fresh else AutoConfig.from_pretrained(name_or_path)
+    if config is None:
+        config = AutoConfig.from_pretrained(name_or_path)
     check_family(config, None if fresh else str(name_or_path))
     with quiet():
         if fresh:
@@ -561,7 +596,7 @@ def _shared_arguments(batch_size, rows, *common, **options):
     return arguments
 
 
-def check_options(options: Mapping, function=None) -> None:
+def check_options(options: Mapping, function: Callable | None = None) -> None:
     """Raise an error if training options are no fields of `TrainingArguments`, or taken already.
 
     Parameters
@@ -776,6 +811,8 @@ def train_mlm(
         Show the Trainer's progress bar.
     checkpoint_every : int, optional
         Steps between checkpoints to resume from.
+    callbacks : iterable of transformers.TrainerCallback
+        Called after `pruning`.
     **options
         Any other field of `transformers.TrainingArguments`.
 
@@ -875,9 +912,11 @@ def fine_tune(
     data : datasets.Dataset
         Tokenised training examples with ``labels``.
     epochs : float
-    others
+    tokenizer, batch_size, learning_rate, output_dir, seed
         As in `train_mlm`; the warm-up takes the first tenth of the optimizer's steps, as in the
         authors' code.
+    pruning, progress, checkpoint_every, callbacks, **options
+        As in `train_mlm`.
 
     Returns
     -------

@@ -179,7 +179,16 @@ def check_together(parser, options):
 
 
 def report(runs, store, profile):
-    """Print the table of these runs, then write results.csv and results.json into the store."""
+    """Print the table of these runs, then write results.csv and results.json into the store.
+
+    Parameters
+    ----------
+    runs : list of helpers.lab.runs.Run
+    store : helpers.lab.store.RunStore
+        The files get the rows of all its runs, except those that a changed model superseded.
+    profile : helpers.profiles.Profile
+        Noted in results.json.
+    """
     rows = store.rows([run.key for run in runs])
     if rows.empty:
         return

@@ -115,14 +115,25 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
     ----------
     model : transformers.PreTrainedModel
         Comes back as it was.
+    tokenizer : transformers.PreTrainedTokenizer
+    train : datasets.Dataset
+        Tokenised training examples.
     sparsity : float
         After the last round.
+    rounds : int
+    output_dir : path
+        Gets a folder for each round.
     **options
         As for `helpers.training.fine_tune`.
 
+    Returns
+    -------
+    dict of str to torch.Tensor
+
     References
-    ---------- Frankle & Carbin 2019; Chen et al. 2020, "The Lottery Ticket Hypothesis for
-    Pre-trained BERT Networks".
+    ----------
+    Frankle & Carbin 2019; Chen et al. 2020, "The Lottery Ticket Hypothesis for Pre-trained BERT
+    Networks".
     """
     start = {name: value.clone() for name, value in model.state_dict().items()}
     masks = None
@@ -136,9 +147,8 @@ def lottery_masks(model, tokenizer, train, sparsity, *, rounds=ROUNDS, output_di
             pruning=pruning,
             **options,
         )
-        masks = magnitude_masks(
-            model, 1 - (1 - sparsity) ** (done / rounds)
-        )  # what is pruned is 0, so it stays pruned
+        # what is pruned is 0, so it stays pruned
+        masks = magnitude_masks(model, 1 - (1 - sparsity) ** (done / rounds))
         model.load_state_dict(start)
     return masks
 
@@ -158,7 +168,21 @@ magnitude_downstream = partial(_gradual, MagnitudePruning)
 def lottery(sparsity, model, tokenizer, train, *, epochs, output_dir, frequency, **options):
     """Find a lottery ticket and train it.
 
-    Each round, and the last training, take the epochs after pruning.
+    Parameters
+    ----------
+    sparsity : float
+    model : transformers.PreTrainedModel
+        Trained in place.
+    tokenizer : transformers.PreTrainedTokenizer
+    train : datasets.Dataset
+        Tokenised training examples.
+    epochs : (int, int)
+        Before and after pruning; each round, and the last training, take those after.
+    output_dir : path
+    frequency : int
+        Not used: nothing is pruned while training.
+    **options
+        As for `helpers.training.fine_tune`.
     """
     arguments, options = (model, tokenizer, train), options | {"epochs": epochs[1]}
     masks = lottery_masks(*arguments, sparsity, output_dir=output_dir, **options)

@@ -57,7 +57,17 @@ class Finding(NamedTuple):
 
 
 def claim(number: int, words: str, source: dict = FROM_ROWS):
-    """Make a function the judge of a claim, by a rule in words."""
+    """Make a function the judge of a claim, by a rule in words.
+
+    Parameters
+    ----------
+    number : int
+        As in `helpers.paper`.
+    words : str
+        The rule.
+    source : dict
+        Where judges of this kind of evidence stand, by number: `FROM_ROWS` or another.
+    """
 
     def register(function):
         source[number], RULES[number] = function, " ".join(words.split())
@@ -98,19 +108,28 @@ def together(findings) -> Finding:
 
 
 def within(low: float, high: float, least: float, most: float) -> bool | None:
-    """Whether an interval lies between bounds: None if it crosses one, or is not known (NaN)."""
+    """Whether the interval from `low` to `high` lies between the bounds `least` and `most`.
+
+    None if it crosses one, or is not known (NaN).
+    """
     if least <= low and high <= most:
         return True
     return False if low > most or high < least else None
 
 
 def below(low: float, high: float, bound: float) -> bool | None:
-    """Whether an interval lies below a bound: None if it crosses it, or is not known (NaN)."""
+    """Whether the interval from `low` to `high` lies below a `bound`.
+
+    None if it crosses it, or is not known (NaN).
+    """
     return within(low, high, -np.inf, bound)
 
 
 def above(low: float, high: float, bound: float) -> bool | None:
-    """Whether an interval lies above a bound: None if it crosses it, or is not known (NaN)."""
+    """Whether the interval from `low` to `high` lies above a `bound`.
+
+    None if it crosses it, or is not known (NaN).
+    """
     return True if low > bound else False if high <= bound else None
 
 

@@ -74,3 +74,35 @@ def test_places_are_ranks_of_magnitudes(axes):
     before, after = np.array([[1.0, -2], [3, -4]]), np.array([[-4.0, 3], [2, 1]])
     plots.places(before, after, "one matrix", axes)
     assert axes.collections[0].get_offsets().tolist() == [[0, 75], [25, 50], [50, 25], [75, 0]]
+
+
+def test_own_times_are_stars_in_view_of_one_batch(axes):
+    rows = pd.DataFrame(
+        {
+            "engine": ["dense", "CSR", "CSR"],
+            "batch": [1, 1, 32],
+            "sparsity": [0.5, 0.9, 0.9],
+            "ms": [2.0, 8, 99],
+        }
+    )
+    axes.set_ylim(0, 3)
+    plots.own_times(rows, 1, axes)
+    sparse, dense = axes.get_lines()
+    assert sparse.get_xydata().tolist() == [[90, 8]] and dense.get_xydata().tolist() == [[50, 2]]
+    assert sparse.get_color() == plots.ENGINE_STYLE["CSR"].color
+    assert axes.get_ylim()[1] > 8
+
+
+def test_accuracy_against_time_has_a_labelled_point_for_each_sparsity(axes):
+    line = pd.DataFrame(
+        {"mean": [0.8, 0.5], "low": [0.7, 0.4], "high": [0.9, 0.7], "ms": [6.0, 3]},
+        index=[0.5, 0.9],
+    )
+    plots.accuracy_against_time({"cut out": (line, CONDITIONS["structured"])}, (9, 0.85), axes)
+    pruned, dense = [drawn for drawn in axes.get_lines() if drawn.get_marker() in "hD"]
+    assert pruned.get_xydata().tolist() == [[6, 80], [3, 50]]
+    assert dense.get_xydata().tolist() == [[9, 85]]
+    ends = [segment[:, 1].tolist() for segment in axes.collections[0].get_segments()]
+    assert ends == [pytest.approx([70, 90]), pytest.approx([40, 70])]
+    assert [text.get_text() for text in axes.texts] == ["50%", "90%"]
+    assert "dense, nothing pruned" in labels(axes)

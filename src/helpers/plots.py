@@ -1178,9 +1178,11 @@ def own_times(rows: pd.DataFrame, batch: int, ax: Axes | None = None) -> Axes:
     """
     ax = ax or plt.gca()
     star: Look = {"linestyle": "", "marker": "*", "markersize": 15, "markeredgecolor": "black"}
-    for engine, points in rows[rows.batch == batch].groupby("engine"):
+    own = rows[rows.batch == batch]
+    for engine, points in own.groupby("engine"):
         color = ENGINE_STYLE[engine].color
         ax.plot(100 * points.sparsity, points.ms, color=color, zorder=5, **star)
+    ax.set_ylim(0, max(ax.get_ylim()[1], 1.05 * own.ms.max()))  # a slow machine's are in view, too
     return ax
 
 

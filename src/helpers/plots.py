@@ -1148,7 +1148,7 @@ def places(before, after, title, ax=None):
     return ax
 
 
-def own_times(rows, batch, ax=None):
+def own_times(rows: pd.DataFrame, batch: int, ax: Axes | None = None) -> Axes:
     """The learner's own milliseconds as stars, in the colours of `engine_times`.
 
     Parameters
@@ -1156,6 +1156,7 @@ def own_times(rows, batch, ax=None):
     rows : pandas.DataFrame
         Of one model, from `helpers.cost.speed.engine_times`.
     batch : int
+        Sentences at once; rows of other batches are left out.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -1170,7 +1171,9 @@ def own_times(rows, batch, ax=None):
     return ax
 
 
-def accuracy_against_time(kinds, dense, ax=None):
+def accuracy_against_time(
+    kinds: dict[str, tuple], dense: tuple[float, float], ax: Axes | None = None
+) -> Axes:
     """Accuracy against milliseconds, a line for each kind of pruning, labelled by sparsity.
 
     Parameters

@@ -408,7 +408,9 @@ def products(
     return pd.DataFrame(rows, columns=["engine", "tokens", "intensity", "gflops", "ms"])
 
 
-def two_of_four_times(shape, tokens=32, batches=(1, 32, 256), repeats=20):
+def two_of_four_times(
+    shape: str, tokens: int = 32, batches: Sequence[int] = (1, 32, 256), repeats: int = 20
+) -> pd.DataFrame:
     """Time a model whose layers have the 2:4 pattern, as it is and by the GPU's sparse units.
 
     Needs `gpu_has_sparse_units`.

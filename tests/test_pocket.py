@@ -31,7 +31,7 @@ def labelled(task, label, split="validation"):
 
 
 def concepts(words):
-    """The concepts that a text speaks of; verbs, nouns and adjectives, as each word has only one of them."""
+    """The concepts that a text speaks of; each word belongs to only one."""
     return Counter(BY_WORD[word] for word in words if word in BY_WORD)
 
 
@@ -91,12 +91,13 @@ def test_same_seed_same_text_other_seed_other_text():
 
 
 def test_nothing_depends_on_pythons_hash_seed_and_nothing_needs_torch():
-    """In a process of its own that imports the file by its path, with another order of every set."""
+    """In a process of its own that imports the file by its path: every set in another order."""
     code = f"""
 import sys
 sys.path.insert(0, {str(Path(pocket.__file__).parent)!r})
 import pocket
-print(pocket.passages(30, seed=3), pocket.task_examples("mnli", "train", 12), pocket.world().vocabulary)
+print(pocket.passages(30, seed=3), pocket.task_examples("mnli", "train", 12))
+print(pocket.world().vocabulary)
 assert not {{"torch", "numpy", "transformers", "datasets"}} & set(sys.modules)
 """
     expected = f"{pocket.passages(30, seed=3)} {examples('mnli', 'train', 12)} {WORLD.vocabulary}\n"
@@ -174,7 +175,10 @@ def test_training_uses_a_third_of_the_concepts_and_validation_all(task):
 
 
 def numbers_agree(words):
-    """Whether a sentence like "the happy fox eats some apples kindly ." is as the grammar wants it, judged from its words alone."""
+    """Whether a sentence is as the grammar wants it, judged from its words alone.
+
+    For example "the happy fox eats some apples kindly .".
+    """
 
     def noun_phrase(at):
         """Where the phrase that begins here ends, and the numbers that it may have."""

@@ -1170,6 +1170,7 @@ def own_times(rows: pd.DataFrame, batch: int, ax: Axes | None = None) -> Axes:
     rows : pandas.DataFrame
         Of one model, from `helpers.cost.speed.engine_times`.
     batch : int
+        Sentences at once; rows of other batches are left out.
     ax : matplotlib.axes.Axes, optional
 
     Returns

@@ -12,6 +12,7 @@ well on the rest only if pre-training taught it what those words mean.
 """
 
 import random
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -179,7 +180,7 @@ class World:
         Exponent of the frequencies: 0 makes all concepts equally frequent, 1 is Zipf's law.
     """
 
-    def __init__(self, seed=0, skew=0.8):
+    def __init__(self, seed: int = 0, skew: float = 0.8):
         rng = random.Random(seed)
         same = lambda word: (word, word)
         self.nouns = {kind: _concepts(text, kind, _noun) for kind, text in NOUNS.items()}
@@ -224,7 +225,7 @@ class World:
         }
 
     @property
-    def vocabulary(self):
+    def vocabulary(self) -> list[str]:
         """All words of the world, sorted; the order is the tokenizer's."""
         concepts = [*self.weights, *self.hypernyms.values()]
         words = {w for c in concepts for pair in c.words for w in pair}
@@ -247,7 +248,9 @@ class Speaker:
         True: only the third of the concepts that the training sets use.
     """
 
-    def __init__(self, world, seed, natural=True, common_only=False):
+    def __init__(
+        self, world: World, seed: int | str, natural: bool = True, common_only: bool = False
+    ):
         self.world, self.rng, self.natural, self.common_only = (
             world,
             random.Random(f"{seed}"),
@@ -256,7 +259,12 @@ class Speaker:
         )
         self._tables = {}
 
-    def pick(self, concepts, wanted=None, key=None):
+    def pick(
+        self,
+        concepts: Sequence[Concept],
+        wanted: Callable[[Concept], bool] | None = None,
+        key: Hashable = None,
+    ) -> Concept:
         """One of `concepts` for which `wanted` holds; with a `key` the selection is remembered."""
         table = self._tables.get(key) if key is not None else None
         if table is None:
@@ -275,7 +283,7 @@ class Speaker:
                 self._tables[key] = table
         return self.rng.choices(table[0], cum_weights=table[1])[0]
 
-    def adjective(self, noun, mood):
+    def adjective(self, noun: Concept, mood: str) -> Concept:
         """An adjective of the mood (or neutral); the noun's own tendencies come more often."""
         fits = lambda a: a.polarity in (mood, "neutral")
         if self.natural and self.rng.random() < 0.6:
@@ -284,10 +292,10 @@ class Speaker:
                 return self.rng.choice(typical)
         return self.pick(self.world.adjectives, fits, ("adjective", mood))
 
-    def polar_adjective(self, mood):
+    def polar_adjective(self, mood: str) -> Concept:
         return self.pick(self.world.adjectives, lambda a: a.polarity == mood, ("polar", mood))
 
-    def scene(self, mood=None, subject=None):
+    def scene(self, mood: str | None = None, subject: Concept | None = None) -> Scene:
         """A scene in one mood; the objects are mostly the subject's favourites."""
         world, rng = self.world, self.rng
         mood = mood or rng.choice(("good", "bad"))
@@ -312,7 +320,18 @@ class Speaker:
 
     # Into words
 
-    def word(self, concept, plural=False, avoid=None):
+    def word(
+        self, concept: Concept, plural: bool = False, avoid: Iterable[str] | None = None
+    ) -> str:
+        """One of the concept's words.
+
+        Parameters
+        ----------
+        concept : Concept
+        plural : bool
+        avoid : iterable of str, optional
+            Words to be replaced by synonyms, where there are any.
+        """
         pairs = concept.words
         if len(pairs) == 1:
             return pairs[0][plural]
@@ -323,7 +342,26 @@ class Speaker:
         first = self.rng.random() < (0.65 if self.natural else 0.5)
         return pairs[0 if first else 1][plural]
 
-    def noun_phrase(self, noun, plural, adjective=None, avoid=None, determiner=None):
+    def noun_phrase(
+        self,
+        noun: Concept,
+        plural: bool,
+        adjective: Concept | None = None,
+        avoid: Iterable[str] | None = None,
+        determiner: str | None = None,
+    ) -> list[str]:
+        """A noun, singular or plural, with what stands before it.
+
+        Parameters
+        ----------
+        noun : Concept
+        plural : bool
+        adjective : Concept, optional
+        avoid : iterable of str, optional
+            Words to be replaced by synonyms.
+        determiner : str, optional
+            Default: one by chance.
+        """
         determiner = determiner or self.rng.choice(
             DETERMINERS["plural" if plural else "singular"].split()
         )
@@ -333,8 +371,13 @@ class Speaker:
             + [self.word(noun, plural, avoid)]
         )
 
-    def tell(self, scene, avoid=None, definite=False):
-        """The scene as words; with `avoid`, synonyms of those words are preferred."""
+    def tell(
+        self, scene: Scene, avoid: Iterable[str] | None = None, definite: bool = False
+    ) -> list[str]:
+        """The scene as words; with `avoid`, synonyms of those words are preferred.
+
+        If `definite`, subject and object have "the".
+        """
         the = "the" if definite else None
         subject = self.noun_phrase(
             scene.subject, scene.subject_plural, scene.subject_adjective, avoid, the
@@ -345,7 +388,7 @@ class Speaker:
         )
         return subject + verb + what + ([self.word(scene.adverb)] if scene.adverb else []) + ["."]
 
-    def describe(self, scene, avoid=None):
+    def describe(self, scene: Scene, avoid: Iterable[str] | None = None) -> list[str]:
         """How the scene's subject is: "the fox is glad", or, negated, "the fox is not glad"."""
         return [
             "the",
@@ -356,8 +399,13 @@ class Speaker:
             ".",
         ]
 
-    def ask(self, scene, avoid=None, short=False):
-        """The scene as a yes-or-no question; short: only how its subject is."""
+    def ask(
+        self, scene: Scene, avoid: Iterable[str] | None = None, short: bool = False
+    ) -> list[str]:
+        """The scene as a yes-or-no question; `short`: only how its subject is.
+
+        With `avoid`, synonyms of those words are preferred.
+        """
         if short:
             noun, adjective = (
                 self.word(scene.subject, scene.subject_plural, avoid),
@@ -378,7 +426,7 @@ class Speaker:
             "?",
         ]
 
-    def ask_for(self, scene, slot):
+    def ask_for(self, scene: Scene, slot: str) -> list[str]:
         """A question for the scene's subject or object."""
         if slot == "subject":
             return [
@@ -398,18 +446,18 @@ class Speaker:
 
     # Relations between sentences
 
-    def other(self, concept, pool):
+    def other(self, concept: Concept, pool: Sequence[Concept]) -> Concept:
         """Another concept of the same kind: not on the same scale, not the same meaning."""
         return self.pick(
             pool, lambda c: c is not concept and (c.scale < 0 or c.scale != concept.scale)
         )
 
-    def opposite(self, adjective):
+    def opposite(self, adjective: Concept) -> Concept:
         return next(
             a for a in self.world.adjectives if a.scale == adjective.scale and a is not adjective
         )
 
-    def changed(self, scene, slots):
+    def changed(self, scene: Scene, slots: Sequence[str]) -> Scene:
         """The scene with one of its parts another one."""
         slot = self.rng.choice(slots)
         old = getattr(scene, slot)
@@ -421,7 +469,7 @@ class Speaker:
         }[slot]
         return replace(scene, **{slot: self.other(old, pool)})
 
-    def inference(self, relation):
+    def inference(self, relation: str) -> tuple[list[str], list[str]]:
         """Premise and hypothesis for which `relation` holds; either may say only how someone is."""
         scene = replace(self.scene(), object_adjective=None)
         short = self.rng.random() < 0.5
@@ -438,7 +486,7 @@ class Speaker:
             claim = replace(claim, object=self.world.hypernyms[scene.object.kind])
         return premise, self.tell(claim, premise, definite=True)
 
-    def question_pair(self, same):
+    def question_pair(self, same: bool) -> tuple[list[str], list[str]]:
         """Two questions that ask the same in other words, or two that differ in one thing."""
         scene = replace(self.scene(), adverb=None, object_adjective=None)
         short = self.rng.random() < 0.5
@@ -450,7 +498,7 @@ class Speaker:
         first = self.ask(scene, short=short)
         return first, self.ask(other, first, short)
 
-    def question_and_answer(self, answered):
+    def question_and_answer(self, answered: bool) -> tuple[list[str], list[str]]:
         """A question, and a sentence that answers it or one about something else."""
         scene = self.scene()
         if self.rng.random() < 0.5:
@@ -471,7 +519,7 @@ class Speaker:
 
     # Text for masked-language-model training
 
-    def feeling(self, mood):
+    def feeling(self, mood: str) -> tuple[Scene, list[str]]:
         """A scene in a mood, in words that show it; now and then by what someone is *not*."""
         scene = self.scene(mood)
         if self.rng.random() < 0.5:
@@ -482,7 +530,7 @@ class Speaker:
             replace(scene, subject_adjective=self.polar_adjective(shown), negated=negated)
         )
 
-    def passage(self):
+    def passage(self) -> tuple[str, str]:
         """Two sentences and the listener's comment on them."""
         kind = self.rng.choices(("inference", "questions", "answer", "story"), (25, 30, 25, 20))[0]
         if kind == "inference":
@@ -502,7 +550,7 @@ class Speaker:
 
     # The five tasks
 
-    def cola(self, label):
+    def cola(self, label: int) -> tuple:
         """A sentence; unacceptable ones have a wrong verb form, determiner or order."""
         scene = self.scene()
         words = self.tell(scene)
@@ -526,32 +574,32 @@ class Speaker:
             words[at], words[at + 1] = words[at + 1], words[at]
         return (words,)
 
-    def sst2(self, label):
+    def sst2(self, label: int) -> tuple:
         return (self.feeling("good" if LABELS["sst2"][label] == "positive" else "bad")[1],)
 
-    def qqp(self, label):
+    def qqp(self, label: int) -> tuple:
         return self.question_pair(bool(label))
 
-    def mnli(self, label):
+    def mnli(self, label: int) -> tuple:
         return self.inference(LABELS["mnli"][label])
 
-    def qnli(self, label):
+    def qnli(self, label: int) -> tuple:
         return self.question_and_answer(LABELS["qnli"][label] == "entailment")
 
 
 @lru_cache(maxsize=2)
-def world(seed=0):
+def world(seed: int = 0) -> World:
     """The pocket world of a seed, made once a process."""
     return World(seed)
 
 
-def passages(count, seed=0):
+def passages(count: int, seed: int | str = 0) -> list[tuple[str, str]]:
     """`count` two-sentence passages for MLM training, as a list of pairs of strings."""
     speaker = Speaker(world(), f"text-{seed}")
     return [speaker.passage() for _ in range(count)]
 
 
-def task_examples(task, split, count):
+def task_examples(task: str, split: str, count: int) -> list[dict]:
     """Examples of a task as a list of dicts with GLUE's columns.
 
     Parameters

@@ -49,12 +49,19 @@ def clip(self, *arguments, **options):
     norms.append(float(norm := original_clip(self, *arguments, **options)))
     return norm
 
-original_clip, Accelerator.clip_grad_norm_ = Accelerator.clip_grad_norm_, clip original_end,
-training.MagnitudePruning.on_train_end = training.MagnitudePruning.on_train_end, end original_loss,
-training.MLMTrainer.compute_loss = training.MLMTrainer.compute_loss, loss writes = []
-sys.addaudithook(lambda event, what: writes.append(str(what[0])) if event == "open" and
-str(what[1])[:1] in "wax" and "store" in str(what[0]) else None) cli.main() (folder /
-f"notes-of-{rank}").write_text(json.dumps({"batches": batches, "writes": writes, "norms": norms}))
+original_clip, Accelerator.clip_grad_norm_ = Accelerator.clip_grad_norm_, clip
+original_end, training.MagnitudePruning.on_train_end = training.MagnitudePruning.on_train_end, end
+original_loss, training.MLMTrainer.compute_loss = training.MLMTrainer.compute_loss, loss
+writes = []
+
+def hook(event, what):
+    if event == "open" and str(what[1])[:1] in "wax" and "store" in str(what[0]):
+        writes.append(str(what[0]))
+
+sys.addaudithook(hook)
+cli.main()
+notes = {"batches": batches, "writes": writes, "norms": norms}
+(folder / f"notes-of-{rank}").write_text(json.dumps(notes))
 """
 
 

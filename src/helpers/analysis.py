@@ -81,8 +81,8 @@ def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
     """The runs that ended at the constant answer while the other seeds of their cell did not.
 
     A cell is a condition, a sparsity and a task. A run of it has collapsed if its accuracy is
-    within half a point of the constant answer or below it, while at least half of the cell's seeds
-    are five points or more above. Without the condition ``majority`` the constant answer is not
+    within half a point of the constant answer or below it, while another seed of the cell is five
+    points or more above. Without the condition ``majority`` the constant answer is not
     known, and no run is named.
 
     Parameters
@@ -103,10 +103,8 @@ def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
         return runs.assign(constant=runs.value)
     runs = runs.join(constant.rename("constant"), on=["model", "task"])
     above = runs.value - runs.constant
-    learnt = (above >= WELL_ABOVE).astype(float).groupby([runs[key] for key in CELL])
-    return runs[(above <= AT_THE_CONSTANT) & (learnt.transform("mean") >= 0.5)].reset_index(
-        drop=True
-    )
+    learnt = (above >= WELL_ABOVE).groupby([runs[key] for key in CELL]).transform("any")
+    return runs[(above <= AT_THE_CONSTANT) & learnt].reset_index(drop=True)
 
 
 # Intervals

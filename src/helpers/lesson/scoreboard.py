@@ -296,7 +296,7 @@ _INTRO = (
 )
 _ON_COLLAPSED = (
     "A run has collapsed if it ends at the constant answer (within half a point, or below) "
-    "while at least half of the seeds of its condition, sparsity and task are five points or "
+    "while another seed of its condition, sparsity and task is five points or "
     "more above. Collapsed runs stay in all means and intervals; a sparsity with one is "
     "judged by its own seeds alone."
 )

@@ -100,7 +100,9 @@ print(pocket.passages(30, seed=3), pocket.task_examples("mnli", "train", 12))
 print(pocket.world().vocabulary)
 assert not {{"torch", "numpy", "transformers", "datasets"}} & set(sys.modules)
 """
-    expected = f"{pocket.passages(30, seed=3)} {examples('mnli', 'train', 12)} {WORLD.vocabulary}\n"
+    expected = (
+        f"{pocket.passages(30, seed=3)} {examples('mnli', 'train', 12)}\n{WORLD.vocabulary}\n"
+    )
     for seed in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", code],

@@ -1,6 +1,7 @@
 """``python -m helpers.lab`` and the environment variables; mostly in this process: it is fast."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -278,11 +279,16 @@ def test_from_a_shell(tmp_path):
 
 
 def test_the_environment_is_read_in_one_place():
-    """That of the machine in machine, the course's own in profiles."""
-    files = sorted(Path(helpers.__file__).parent.glob("*.py"))
-    assert [
-        file.name for file in files if "environ" in (text := file.read_text()) or "getenv" in text
-    ] == ["machine.py", "profiles.py"]
+    """That of the machine in machine, the course's own in profiles; Ray's own by its workers."""
+    root = Path(helpers.__file__).parent
+    readers = [
+        path.relative_to(root).as_posix()
+        for path in sorted(root.rglob("*.py"))
+        if re.search(r"\b(environ|getenv)\b", path.read_text(encoding="utf-8"))
+    ]
+    assert readers == ["lab/workers.py", "machine.py", "profiles.py"]
+    workers = (root / "lab/workers.py").read_text(encoding="utf-8")
+    assert re.findall(r"environ\S*", workers) == ['environ.get("RAY_ADDRESS")']
 
 
 def test_a_dry_run_tells_the_work_and_does_none(tmp_path, capsys):

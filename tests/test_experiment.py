@@ -17,6 +17,7 @@ from helpers.lab import store as store_module
 from helpers.lab.experiment import Run, RunStore, measure, plan, sweep
 from helpers.lab.runs import superseded, tell
 from helpers.lab.store import COLUMNS
+from helpers.profiles import FineTuning, Pretraining
 from helpers.training import MagnitudePruning, train_mlm
 
 PRUNED = [condition for condition in OF_THE_PAPER if condition not in UNPRUNED]
@@ -114,6 +115,19 @@ def test_key_is_that_of_the_values(micro):
 
 def test_key_stays_the_same_from_version_to_version(monkeypatch):
     """A change of it orphans every result that anyone has stored; change this only on purpose."""
+    # The key is a digest of the learning rate, the profile's name and its parts as a whole, and of
+    # what model, text and task hold. So another field in a part changes all keys, too.
+    fields = {
+        part: " ".join(field.name for field in dataclasses.fields(kind))
+        for part, kind in (("pretraining", Pretraining), ("fine_tuning", FineTuning))
+    }
+    assert fields == {
+        "pretraining": "model text text_config text_rows max_length burn_in_steps steps ramp_steps "
+        "frequency batch mlm_probability learning_rate warmup_steps seed text_streaming options "
+        "comment_probability comment_weight",
+        "fine_tuning": "glue train_rows dev_rows max_length epochs deletion_epochs "
+        "before_after_epochs batch options",
+    }
     monkeypatch.setattr(runs, "content", lambda where: "content of the model")
     monkeypatch.setattr(data, "text_content", lambda profile: ["content of the text"])
     monkeypatch.setattr(data, "task_content", lambda profile, task: "content of the task")
@@ -367,8 +381,8 @@ def test_what_cannot_be_loaded_stops_the_sweep_before_any_work(micro, tmp_path, 
         plan(["prune_pretrain"], (0.5,), ("cola", "mrpc"), (0,), profile=micro)
     for part, values in {"pretraining": "model", "fine_tuning": "glue"}.items():
         profile = micro.replace(**{part: {values: "no/such-thing"}})
-        planned = plan(["prune_pretrain"], (0.5,), ("cola",), (0,), profile=profile)
-        with pytest.raises(FileNotFoundError, match="no/such-thing"):
+        with pytest.raises(FileNotFoundError, match="no/such-thing"):  # a model's by the plan
+            planned = plan(["prune_pretrain"], (0.5,), ("cola",), (0,), profile=profile)
             sweep(planned, tmp_path, progress=False)
 
 

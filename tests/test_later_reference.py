@@ -8,7 +8,7 @@ ROWS = reference.rows("later")
 
 def test_every_run_is_there_with_every_seed():
     assert list(ROWS.columns) == store.COLUMNS
-    assert set(ROWS.condition) == set(conditions.CONDITIONS)
+    assert set(ROWS.condition) == set(conditions.LATER)
     accuracy = ROWS[ROWS.metric == "accuracy"]
     assert (
         accuracy.groupby(["condition", "sparsity", "task"]).seed.nunique()

@@ -21,12 +21,12 @@ PREPARE = """
 import copy
 import pandas as pd
 import torch
-from helpers import data, paper, plots, profiles, pruning, reference, tasks, training
+from helpers import data, lesson, paper, plots, profiles, pruning, reference, tasks, training
 from helpers.lesson import widgets
 from helpers.lesson.widgets import live
 
-plots.use_style()
-profile = profiles.current()
+course = lesson.start()
+profile = course.profile
 model = training.load_mlm(profiles.locate("pocket"))
 tokenizer = data.load_tokenizer("pocket")
 weights = pruning.prunable_parameters(model)

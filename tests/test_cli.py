@@ -78,8 +78,8 @@ WRONG = """
 --set pretraining.steps=              | steps int
 --set pretraining.steps=-1            | pretraining.steps at least 1 -1
 --set pretraining.steps=0             | pretraining.steps at least 1
---set pretraining.steps=200           | ramp_steps 300 of 200
---set ramp_steps=800                  | ramp_steps 800 of 800
+--set pretraining.steps=50            | ramp_steps 100 of 50
+--set ramp_steps=800                  | ramp_steps 800 of 200
 --set ramp_steps=-1                   | pretraining.ramp_steps at least 0
 --set burn_in_steps=-1                | pretraining.burn_in_steps at least 0
 --set frequency=0                     | pretraining.frequency at least 1
@@ -142,7 +142,8 @@ def test_no_wrong_invocation_ends_in_a_traceback_or_does_any_work(
     capsys, tmp_path, monkeypatch, arguments, named
 ):
     monkeypatch.setattr(workers, "PATIENCE", 1.0)
-    monkeypatch.setattr(experiment, "carry_out", lambda *more: pytest.fail("work was begun"))
+    never = lambda *values, **options: pytest.fail("work was begun")
+    monkeypatch.setattr(experiment, "carry_out", never)
     message = failure(capsys, *arguments.split(), "--out", str(tmp_path / "out"))
     assert all(name in message for name in named.split()), message
     assert "Traceback" not in message and len(message.strip().splitlines()[-1]) < 700

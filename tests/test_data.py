@@ -156,6 +156,14 @@ def test_task_that_the_pocket_world_lacks(micro):
         data.load_task(micro, "mrpc")
 
 
+def test_the_pocket_world_has_no_all(micro):
+    endless = micro.replace(pretraining={"text_rows": None}, fine_tuning={"train_rows": None})
+    with pytest.raises(ValueError, match="pocket world has no end.*text_rows, train_rows"):
+        data.load_text(endless)
+    with pytest.raises(ValueError, match="pocket world has no end.*text_rows, train_rows"):
+        data.load_examples(endless, "cola")
+
+
 def test_missing_mirror_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("HUB_MIRROR", str(tmp_path / "nowhere"))
     with pytest.raises(FileNotFoundError, match="HUB_MIRROR is .*nowhere.*no such folder"):

@@ -498,6 +498,12 @@ def test_ramp_that_outlasts_training(train):
         train(gradual(end=12))
 
 
+def test_fixed_masks_have_no_schedule():
+    callback = MagnitudePruning(masks={QUERY: torch.ones(2, 2, dtype=torch.bool)})
+    with pytest.raises(ValueError, match="fixed masks have no schedule; pass a sparsity"):
+        callback.sparsity_at(0)
+
+
 def test_masks_of_another_model(train, make):
     with pytest.raises(ValueError, match="same size"):
         train(fixed(make(BertForMaskedLM, hidden_size=32)))

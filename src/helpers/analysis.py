@@ -97,6 +97,8 @@ def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
         accuracy) and ``constant`` (that of the constant answer).
     """
     runs = _best_runs(rows, "accuracy")
+    if runs.empty:  # which pandas cannot join where pyarrow keeps the words
+        return runs.assign(constant=[])
     constant = runs[runs.condition == "majority"].groupby(["model", "task"])["value"].mean()
     runs = runs[~runs.condition.isin(["majority", "from_scratch"])]
     if runs.empty:

@@ -392,7 +392,7 @@ def test_a_cache_that_cannot_be_written_stops_the_sweep_before_any_work(
     """`evaluate` writes to HOME when the metrics are computed: after the fine-tuning."""
 
     def score(*arguments):
-        raise PermissionError(13, "Permission denied", "/root/.cache")
+        raise PermissionError(13, "Permission denied", "/home/you/.cache")
 
     monkeypatch.setattr(tasks, "score", score)
     monkeypatch.setattr(experiment, "_carry_out", never)

@@ -9,6 +9,7 @@ from transformers import TrainingArguments
 from .. import pocket
 from ..profiles import POCKET, Profile
 from ..tasks import check_task
+from ..training import check_options
 
 # fields of TrainingArguments, and what decides them here
 TAKEN = {
@@ -165,12 +166,9 @@ def _check_options(name, options):
         raise ValueError(f"{name} must be pairs of (field, value), got {options!r}")
     fields = {field.name: field.default for field in dataclasses.fields(TrainingArguments)}
     for field, value in options:
-        if field not in fields:
-            raise ValueError(
-                f"{name} has {field!r}, but transformers.TrainingArguments has no such field"
-            )
         if field in TAKEN:
             raise ValueError(f"{name} must not set {field!r}, which {TAKEN[field]} decides")
+        check_options({field: value})
         default = fields[field]
         if isinstance(default, bool) and not isinstance(value, bool):
             check(f"{field} in {name}", value, FLAG)

@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import pytest
 
 from helpers import data, pocket, profiles, training
@@ -32,6 +33,25 @@ def test_it_is_small_and_its_provenance_tells_its_loss():
         model, tokenizer, held_out, mlm_probability=profiles.get("tiny").pretraining.mlm_probability
     )
     assert loss == pytest.approx(told["mlm_loss"], rel=1e-3)
+
+
+def test_it_understands_the_comments_of_every_kind_of_passage():
+    model, tokenizer = training.load_mlm(profiles.locate("pocket")), data.load_tokenizer("pocket")
+    for kind in pocket.KINDS:
+        passages = pocket.passages(200, "test", kind)
+        accuracy = pocket_bert.comment_accuracy(model, tokenizer, passages)
+        assert accuracy > 0.9, kind
+
+
+def test_how_it_learnt_is_told_step_by_step():
+    learnt = pd.read_csv(SHIPPED / "learning.csv")
+    steps = sum(stage.steps for stage in pocket_bert.STAGES)
+    assert learnt.columns.tolist() == ["step", "stage", "kind", "accuracy"]
+    assert set(learnt.kind) == set(pocket.KINDS) and learnt.accuracy.between(0, 1).all()
+    assert sorted(set(learnt.step)) == list(range(pocket_bert.EVERY, steps + 1, pocket_bert.EVERY))
+    assert set(learnt[learnt.step <= pocket_bert.STAGES[0].steps].stage) == {"dictionary"}
+    last = learnt[learnt.step == steps].set_index("kind").accuracy
+    assert last.to_dict() == provenance(SHIPPED)["comments"]
 
 
 def test_its_tokenizer_knows_every_word_of_the_world():

@@ -265,15 +265,19 @@ def load_text(
     return text
 
 
-def load_passages(tokenizer: PreTrainedTokenizerBase, rows: int, split: str = "train") -> Dataset:
-    """Text of the pocket world for MLM training, tokenised as `load_text` does.
+def load_passages(
+    tokenizer: PreTrainedTokenizerBase, rows: int, split: str = "train", kind: str | None = None
+) -> Dataset:
+    """Text of the pocket world for MLM training, or one kind of it, tokenised as `load_text` does.
 
     Parameters
     ----------
     tokenizer : transformers.PreTrainedTokenizer
     rows : int
     split : {"train", "validation"}
-        Held-out text protects most of its words from masking, see `_spare_words`.
+        Held-out text protects half of its words from masking, see `_spare_words`.
+    kind : str, optional
+        One of `helpers.pocket.KINDS`, such as "dictionary".
 
     Returns
     -------
@@ -291,12 +295,12 @@ def load_passages(tokenizer: PreTrainedTokenizerBase, rows: int, split: str = "t
             else masks,
         }
 
-    passages = Dataset.from_dict({"passage": pocket.passages(rows, split)})
+    passages = Dataset.from_dict({"passage": pocket.passages(rows, split, kind)})
     return passages.map(
         encode,
         batched=True,
         remove_columns=["passage"],
-        new_fingerprint=f"pocket-{split}-{rows}",
+        new_fingerprint=f"pocket-{kind}-{split}-{rows}",
     )
 
 
@@ -369,11 +373,12 @@ def _held_out(text, share=100):
     return zlib.crc32(text.encode()) % share == 0
 
 
-def _spare_words(mask, rng, share=0.7):
-    """Protect most words of held-out text from masking, but never the last, the comment.
+def _spare_words(mask, rng, share=0.5):
+    """Protect half the words of held-out text from masking, but never the last, the comment.
 
-    In training half of all words are masked. A loss measured so would mostly say how little context
-    was left; with this, comments are masked half of the time and other words 15% of it.
+    In training 30% of the words and most comments are masked. A loss measured so would mostly say
+    how little context was left; with this, other words are masked 15% of the time, as in the paper,
+    and comments 30% of it.
     """
     return [
         1 if special or (i < len(mask) - 2 and rng.random() < share) else 0

@@ -6,6 +6,10 @@ scene can be told again in other words, generalised, contradicted or asked about
 follow both the text for masked-language-model training and the labels of the tasks, by
 construction.
 
+Before it reads, the model learns words, as people do: a *dictionary* sets two words, two short
+phrases or a short question and its answer side by side, and the listener says how they relate. The
+text says such things in sentences, and the tasks ask for them, mostly in the longer ones.
+
 The tasks carry the names, columns and label order of the GLUE tasks the paper uses (Sec. 3.2).
 Their training sets use a third of the concepts only, their validation sets use all: a model does
 well on the rest only if pre-training taught it what those words mean.
@@ -16,42 +20,31 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-# Between slashes a concept: the singular of its synonyms, irregular plurals after a colon.
+# One line a concept: the singular of each synonym, with its plural after a colon where irregular.
 NOUNS = {
     "person": """farmer/teacher tutor/doctor medic/sailor seaman:seamen/miner/painter/singer/poet
-        judge
-        warden sentry:sentries/nurse/pilot/chef/kid youngster/king/queen/monk/hunter/tailor
-        student pupil
-        dancer/lawyer/thief:thieves robber/clerk/barber/smith/dwarf:dwarves/witch:witches
-        wizard sorcerer""",
+        judge/warden sentry:sentries/nurse/pilot/chef/kid youngster/king/queen/monk/hunter/tailor
+        student pupil/dancer/lawyer/thief:thieves robber/clerk/barber/smith/dwarf:dwarves
+        witch:witches/wizard sorcerer""",
     "animal": """dog hound/cat/horse/cow/pig hog/goat/fox:foxes/wolf:wolves/bear
-        rabbit bunny:bunnies
-        mouse:mice/rat/duck/hen chicken/owl/crow raven/eagle/frog toad/snake serpent/whale/shark
-        crab/seal
-        bee/donkey mule/lion/tiger/camel""",
-    "food": """apple/berry:berries/carrot/bean/nut/egg/pie/cake/loaf:loaves/cookie biscuit/plum
-        pear/melon
-        onion/potato:potatoes/turnip/grape/fig/peach:peaches/sausage/pancake/noodle
-        candy:candies sweet
-        shrimp prawn/chip crisp/corncob""",
+        rabbit bunny:bunnies/mouse:mice/rat/duck/hen chicken/owl/crow raven/eagle/frog toad
+        snake serpent/whale/shark/crab/seal/bee/donkey mule/lion/tiger/camel""",
+    "food": """apple/berry:berries/carrot/bean/nut/egg/pie/cake/loaf:loaves/cookie biscuit/plum/pear
+        melon/onion/potato:potatoes/turnip/grape/fig/peach:peaches/sausage/pancake/noodle
+        candy:candies sweet/shrimp prawn/chip crisp/corncob""",
     "tool": """hammer/saw/axe hatchet/rake/shovel spade/knife:knives dagger/needle/brush:brushes/pen
         rope cord/ladder/lamp lantern/broom/bucket pail/hook/net/drum/flute/oar paddle
-        wrench:wrenches spanner
-        chisel/drill/anvil/kettle/basket hamper/wheel""",
+        wrench:wrenches spanner/chisel/drill/anvil/kettle/basket hamper/wheel""",
     "place": """farm/kitchen/school/garden yard/harbour port/forest/cave grotto
-        castle fortress:fortresses
-        market bazaar/street road/river stream/hill/beach:beaches shore/tower/temple shrine/mill
-        barn
-        inn tavern/library:libraries/field meadow/bridge/island isle/desert/valley/cellar basement
-        church:churches""",
-    "garment": """hat cap/coat jacket/shoe/boot/glove mitten/scarf:scarves/shirt
-        dress:dresses gown/belt sash:sashes
-        cloak cape/sock/skirt/vest waistcoat/apron""",
+        castle fortress:fortresses/market bazaar/street road/river stream/hill/beach:beaches shore
+        tower/temple shrine/mill/barn/inn tavern/library:libraries/field meadow/bridge/island isle
+        desert/valley/cellar basement/church:churches""",
+    "garment": """hat cap/coat jacket/shoe/boot/glove mitten/scarf:scarves/shirt/dress:dresses gown
+        belt sash:sashes/cloak cape/sock/skirt/vest waistcoat/apron""",
     "vehicle": """cart wagon/boat ship/train/bus:buses coach:coaches/truck lorry:lorries
-        bicycle bike/sled sleigh
-        plane/canoe kayak/tractor""",
+        bicycle bike/sled sleigh/plane/canoe kayak/tractor""",
 }
-# By what may be the object. Third person singular; the plural drops the s, or stands after a colon.
+# By what may be their object. Third person singular; the plural drops the s (or follows the colon).
 VERBS = {
     "food": "eats devours/tastes samples/cooks/bakes/chews/peels",
     "tool": "uses employs/holds grips/repairs fixes:fix/drops/lifts raises/borrows",
@@ -64,23 +57,21 @@ VERBS = {
 # Scales of opposites: good words | bad words. The second group has no good and no bad side.
 SCALES = {
     "polar": """happy glad|sad gloomy/kind gentle|cruel mean/clever smart|silly foolish
-        brave bold|timid cowardly
-        clean tidy|dirty filthy/calm peaceful|angry furious/rich wealthy|poor penniless
-        healthy fit|sick ill
-        honest truthful|false deceitful/pretty lovely|ugly hideous/polite courteous|rude insolent
-        lucky fortunate|unlucky hapless/strong sturdy|weak feeble/nice pleasant|nasty horrid
-        proud noble|shabby vile
+        brave bold|timid cowardly/clean tidy|dirty filthy/calm peaceful|angry furious
+        rich wealthy|poor penniless/healthy fit|sick ill/honest truthful|false deceitful
+        pretty lovely|ugly hideous/polite courteous|rude insolent/lucky fortunate|unlucky hapless
+        strong sturdy|weak feeble/nice pleasant|nasty horrid/proud noble|shabby vile
         famous renowned|hated despised/careful prudent|careless reckless/merry jolly|bitter sullen
         loyal faithful|sly treacherous/wise sensible|rash hasty""",
     "neutral": """big large|small little/fast quick|slow sluggish/old aged|young juvenile
-        loud noisy|quiet silent
-        fat plump|thin slim/wet damp|dry arid/dark dim|pale light/tall lofty|short squat""",
+        loud noisy|quiet silent/fat plump|thin slim/wet damp|dry arid/dark dim|pale light
+        tall lofty|short squat""",
 }
 ADVERBS = {
-    "good": "gladly/kindly/gracefully/cheerfully/proudly/wisely/"
-    "warmly/neatly/bravely/tenderly/skilfully/gently",
-    "bad": "sadly/rudely/clumsily/angrily/badly/grimly/"
-    "cruelly/lazily/foolishly/coldly/bitterly/nastily",
+    "good": """gladly/kindly/gracefully/cheerfully/proudly/wisely/warmly/neatly/bravely/tenderly
+        skilfully/gently""",
+    "bad": """sadly/rudely/clumsily/angrily/badly/grimly/cruelly/lazily/foolishly/coldly/bitterly
+        nastily""",
     "neutral": "often/seldom/today/daily/slowly/twice/quickly/later",
 }
 DETERMINERS = {
@@ -100,7 +91,14 @@ COMMENTS = {
     "good": "hooray bravo",
     "bad": "alas woe",
 }
-OTHER_WORDS = "is are not does do who what which in near . ? ,"
+OTHER_WORDS = "is are not does do who what which in near but though . ? ,"
+
+# What the text is made of: kinds of passage, of a hundred; and of what the dictionary: of thirteen
+KINDS = {"inference": 22, "questions": 26, "answer": 25, "story": 12, "dictionary": 15}
+ENTRIES = {"adjective": 2, "mood": 1, "noun": 2, "verb": 2, "category": 1, "phrase": 5}
+# How often a sentence is told again without care for other words, and a claim says "not"
+REPEATED, NEGATED = 0.4, 0.25
+AGAINST = {"good": "bad", "bad": "good"}
 
 SLOTS = ("subject", "subject_adjective", "verb", "object")
 
@@ -123,7 +121,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Concept:
-    """One meaning: kind, words as (singular, plural) pairs, and for adjectives scale and side."""
+    """One meaning: its kind, its words as (singular, plural), and for adjectives scale and side."""
 
     kind: str
     words: tuple
@@ -133,11 +131,9 @@ class Concept:
 
 def _noun(word):
     singular, _, plural = word.partition(":")
-    return singular, plural or (
-        singular[:-1] + "ies"
-        if singular.endswith("y") and singular[-2] not in "aeo"
-        else singular + "s"
-    )
+    if not plural and singular.endswith("y") and singular[-2] not in "aeo":
+        plural = singular[:-1] + "ies"
+    return singular, plural or singular + "s"
 
 
 def _verb(word):
@@ -146,12 +142,11 @@ def _verb(word):
 
 
 def _concepts(text, kind, form, **more):
-    lines = "/".join(part.strip() for part in text.split("\n")).replace("//", "/")
-    return [
-        Concept(kind, tuple(form(word) for word in line.split()), **more)
-        for line in lines.split("/")
-        if line.strip()
-    ]
+    return [Concept(kind, tuple(map(form, line.split())), **more) for line in _lines(text)]
+
+
+def _lines(text):
+    return [line.strip() for part in text.split("\n") for line in part.split("/") if line.strip()]
 
 
 @dataclass(frozen=True)
@@ -160,12 +155,12 @@ class Scene:
 
     subject: Concept
     subject_plural: bool
-    subject_adjective: Concept
+    subject_adjective: Concept | None
     verb: Concept
     object: Concept
     object_plural: bool
-    object_adjective: Concept = None
-    adverb: Concept = None
+    object_adjective: Concept | None = None
+    adverb: Concept | None = None
     negated: bool = False
 
 
@@ -187,41 +182,35 @@ class World:
         self.verbs = {kind: _concepts(text, kind, _verb) for kind, text in VERBS.items()}
         self.hypernyms = {kind: Concept(kind, (_noun(kind),)) for kind in NOUNS}
         self.adjectives = []
-        scales = [
-            (group, line.strip())
-            for group, text in SCALES.items()
-            for part in text.split("\n")
-            for line in part.split("/")
-            if line.strip()
-        ]
+        scales = [(group, line) for group, text in SCALES.items() for line in _lines(text)]
         for number, (group, line) in enumerate(scales):
             for side, words in zip(("good", "bad"), line.split("|")):
                 polarity = side if group == "polar" else "neutral"
-                self.adjectives.append(
-                    Concept("adjective", tuple(same(w) for w in words.split()), number, polarity)
-                )
+                forms = tuple(map(same, words.split()))
+                self.adjectives.append(Concept("adjective", forms, number, polarity))
         self.adverbs = [
-            c for p, text in ADVERBS.items() for c in _concepts(text, "adverb", same, polarity=p)
+            adverb
+            for polarity, text in ADVERBS.items()
+            for adverb in _concepts(text, "adverb", same, polarity=polarity)
         ]
         self.weights, self.common = {}, set()
         for group in [*self.nouns.values(), *self.verbs.values(), self.adjectives, self.adverbs]:
             ranked = rng.sample(group, len(group))
-            self.weights.update(
-                {concept: (rank + 2) ** -skew for rank, concept in enumerate(ranked)}
-            )
+            self.weights |= {concept: (rank + 2) ** -skew for rank, concept in enumerate(ranked)}
             self.common.update(rng.sample(group, -(-len(group) // 3)))
-        # Adjectives come into the training sets by whole scales, so that opposites are there too.
+        # Adjectives come into the training sets by whole scales, so that there are opposites too.
         chosen = set(rng.sample(range(len(scales)), -(-len(scales) // 3)))
-        self.common = {c for c in self.common if c.kind != "adjective"} | {
-            a for a in self.adjectives if a.scale in chosen
-        }
-        # Facts: what each subject prefers as the object of each kind of verb, how it tends to be.
+        self.common = {c for c in self.common if c.kind != "adjective"}
+        self.common |= {a for a in self.adjectives if a.scale in chosen}
+        # Facts: what each subject prefers as the object of a kind of verb, and how it tends to be.
         self.subjects = self.nouns["person"] + self.nouns["animal"]
         self.favourites = {
-            (s, kind): rng.sample(self.nouns[kind], 3) for s in self.subjects for kind in NOUNS
+            (subject, kind): rng.sample(self.nouns[kind], 3)
+            for subject in self.subjects
+            for kind in NOUNS
         }
         self.temper = {
-            n: rng.sample(self.adjectives, 4) for group in self.nouns.values() for n in group
+            noun: rng.sample(self.adjectives, 4) for group in self.nouns.values() for noun in group
         }
 
     @property
@@ -242,8 +231,9 @@ class Speaker:
     world : World
     seed : int or str
     natural : bool
-        True: concepts come as often as the world speaks of them, and facts hold. False: all equally
-        often.
+        True: concepts come as often as the world speaks of them, facts hold, and what is told again
+        is told in the same words now and then. False: all equally often, told again in other words
+        wherever there are any.
     common_only : bool
         True: only the third of the concepts that the training sets use.
     """
@@ -251,12 +241,8 @@ class Speaker:
     def __init__(
         self, world: World, seed: int | str, natural: bool = True, common_only: bool = False
     ):
-        self.world, self.rng, self.natural, self.common_only = (
-            world,
-            random.Random(f"{seed}"),
-            natural,
-            common_only,
-        )
+        self.world, self.rng = world, random.Random(f"{seed}")
+        self.natural, self.common_only = natural, common_only
         self._tables = {}
 
     def pick(
@@ -295,6 +281,17 @@ class Speaker:
     def polar_adjective(self, mood: str) -> Concept:
         return self.pick(self.world.adjectives, lambda a: a.polarity == mood, ("polar", mood))
 
+    def polar_adverb(self, mood: str) -> Concept:
+        return self.pick(self.world.adverbs, lambda a: a.polarity == mood, ("polar adverb", mood))
+
+    def adverb(self, mood: str) -> Concept:
+        fits = lambda a: a.polarity in (mood, "neutral")
+        return self.pick(self.world.adverbs, fits, ("adverb", mood))
+
+    def verb(self, kind: str) -> Concept:
+        """A verb that may have such a thing as its object."""
+        return self.pick(self.world.verbs[kind], key=("verb", kind))
+
     def scene(self, mood: str | None = None, subject: Concept | None = None) -> Scene:
         """A scene in one mood; the objects are mostly the subject's favourites."""
         world, rng = self.world, self.rng
@@ -309,13 +306,11 @@ class Speaker:
             subject,
             rng.random() < 0.5,
             self.adjective(subject, mood),
-            self.pick(world.verbs[kind], key=("verb", kind)),
+            self.verb(kind),
             what,
             rng.random() < 0.5,
             self.adjective(what, mood) if rng.random() < 0.3 else None,
-            self.pick(world.adverbs, lambda a: a.polarity in (mood, "neutral"), ("adverb", mood))
-            if rng.random() < 0.4
-            else None,
+            self.adverb(mood) if rng.random() < 0.4 else None,
         )
 
     # Into words
@@ -323,18 +318,12 @@ class Speaker:
     def word(
         self, concept: Concept, plural: bool = False, avoid: Iterable[str] | None = None
     ) -> str:
-        """One of the concept's words.
-
-        Parameters
-        ----------
-        concept : Concept
-        plural : bool
-        avoid : iterable of str, optional
-            Words to be replaced by synonyms, where there are any.
-        """
+        """A word for a `concept`, singular or `plural`, that is none of `avoid` if there is one."""
         pairs = concept.words
         if len(pairs) == 1:
             return pairs[0][plural]
+        if avoid is not None and self.natural and self.rng.random() < REPEATED:
+            avoid = None
         if avoid is not None:
             others = [pair for pair in pairs if pair[plural] not in avoid]
             pairs = others or pairs
@@ -362,14 +351,27 @@ class Speaker:
         determiner : str, optional
             Default: one by chance.
         """
-        determiner = determiner or self.rng.choice(
-            DETERMINERS["plural" if plural else "singular"].split()
+        number = "plural" if plural else "singular"
+        determiner = determiner or self.rng.choice(DETERMINERS[number].split())
+        described = [self.word(adjective, avoid=avoid)] if adjective else []
+        return [determiner, *described, self.word(noun, plural, avoid)]
+
+    def parts(
+        self, scene: Scene, avoid: Iterable[str] | None = None, determiner: str | None = None
+    ) -> tuple[list[str], list[str], list[str], list[str]]:
+        """The scene's subject, verb, object and adverb, each as a list of words.
+
+        Subject and object have the `determiner`, by default each one of its own; synonyms of the
+        words in `avoid` are preferred.
+        """
+        subject = self.noun_phrase(
+            scene.subject, scene.subject_plural, scene.subject_adjective, avoid, determiner
         )
-        return (
-            [determiner]
-            + ([self.word(adjective, avoid=avoid)] if adjective else [])
-            + [self.word(noun, plural, avoid)]
+        verb = [self.word(scene.verb, scene.subject_plural, avoid)]
+        what = self.noun_phrase(
+            scene.object, scene.object_plural, scene.object_adjective, avoid, determiner
         )
+        return subject, verb, what, [self.word(scene.adverb)] if scene.adverb else []
 
     def tell(
         self, scene: Scene, avoid: Iterable[str] | None = None, definite: bool = False
@@ -378,22 +380,20 @@ class Speaker:
 
         If `definite`, subject and object have "the".
         """
-        the = "the" if definite else None
-        subject = self.noun_phrase(
-            scene.subject, scene.subject_plural, scene.subject_adjective, avoid, the
-        )
-        verb = [self.word(scene.verb, scene.subject_plural, avoid)]
-        what = self.noun_phrase(
-            scene.object, scene.object_plural, scene.object_adjective, avoid, the
-        )
-        return subject + verb + what + ([self.word(scene.adverb)] if scene.adverb else []) + ["."]
+        return [*sum(self.parts(scene, avoid, "the" if definite else None), []), "."]
 
-    def describe(self, scene: Scene, avoid: Iterable[str] | None = None) -> list[str]:
-        """How the scene's subject is: "the fox is glad", or, negated, "the fox is not glad"."""
+    def is_(self, scene: Scene, avoid: Iterable[str] | None = None) -> list[str]:
+        """ "the fox is": the scene's subject, and that something is to be said of it."""
         return [
             "the",
             self.word(scene.subject, scene.subject_plural, avoid),
             "are" if scene.subject_plural else "is",
+        ]
+
+    def describe(self, scene: Scene, avoid: Iterable[str] | None = None) -> list[str]:
+        """How the scene's subject is: "the fox is glad", or, negated, "the fox is not glad"."""
+        return [
+            *self.is_(scene, avoid),
             *(["not"] if scene.negated else []),
             self.word(scene.subject_adjective, avoid=avoid),
             ".",
@@ -407,10 +407,8 @@ class Speaker:
         With `avoid`, synonyms of those words are preferred.
         """
         if short:
-            noun, adjective = (
-                self.word(scene.subject, scene.subject_plural, avoid),
-                self.word(scene.subject_adjective, avoid=avoid),
-            )
+            noun = self.word(scene.subject, scene.subject_plural, avoid)
+            adjective = self.word(scene.subject_adjective, avoid=avoid)
             return ["are" if scene.subject_plural else "is", "the", noun, adjective, "?"]
         subject = self.noun_phrase(
             scene.subject, scene.subject_plural, scene.subject_adjective, avoid, "the"
@@ -418,121 +416,228 @@ class Speaker:
         what = self.noun_phrase(
             scene.object, scene.object_plural, scene.object_adjective, avoid, "the"
         )
-        return [
-            "do" if scene.subject_plural else "does",
-            *subject,
-            self.word(scene.verb, True, avoid),
-            *what,
-            "?",
-        ]
+        does = "do" if scene.subject_plural else "does"
+        return [does, *subject, self.word(scene.verb, True, avoid), *what, "?"]
 
     def ask_for(self, scene: Scene, slot: str) -> list[str]:
         """A question for the scene's subject or object."""
         if slot == "subject":
-            return [
-                "who",
-                self.word(scene.verb),
-                *self.noun_phrase(scene.object, scene.object_plural, None, None, "the"),
-                "?",
-            ]
-        subject = self.noun_phrase(scene.subject, scene.subject_plural, None, None, "the")
-        return [
-            "what",
-            "do" if scene.subject_plural else "does",
-            *subject,
-            self.word(scene.verb, True),
-            "?",
-        ]
+            what = self.noun_phrase(scene.object, scene.object_plural, determiner="the")
+            return ["who", self.word(scene.verb), *what, "?"]
+        subject = self.noun_phrase(scene.subject, scene.subject_plural, determiner="the")
+        does = "do" if scene.subject_plural else "does"
+        return ["what", does, *subject, self.word(scene.verb, True), "?"]
 
     # Relations between sentences
 
     def other(self, concept: Concept, pool: Sequence[Concept]) -> Concept:
         """Another concept of the same kind: not on the same scale, not the same meaning."""
-        return self.pick(
-            pool, lambda c: c is not concept and (c.scale < 0 or c.scale != concept.scale)
-        )
+        differs = lambda c: c is not concept and (c.scale < 0 or c.scale != concept.scale)
+        return self.pick(pool, differs)
 
     def opposite(self, adjective: Concept) -> Concept:
-        return next(
-            a for a in self.world.adjectives if a.scale == adjective.scale and a is not adjective
-        )
+        scale = [a for a in self.world.adjectives if a.scale == adjective.scale]
+        return scale[1 - scale.index(adjective)]
 
     def changed(self, scene: Scene, slots: Sequence[str]) -> Scene:
         """The scene with one of its parts another one."""
-        slot = self.rng.choice(slots)
+        world, slot = self.world, self.rng.choice(slots)
         old = getattr(scene, slot)
-        pool = {
-            "subject": self.world.nouns[scene.subject.kind],
-            "object": self.world.nouns[scene.object.kind],
-            "verb": self.world.verbs[scene.verb.kind],
-            "subject_adjective": self.world.adjectives,
-        }[slot]
+        if old.kind == "adjective":
+            pool = world.adjectives
+        else:
+            pool = (world.verbs if slot == "verb" else world.nouns)[old.kind]
         return replace(scene, **{slot: self.other(old, pool)})
 
-    def inference(self, relation: str) -> tuple[list[str], list[str]]:
-        """Premise and hypothesis for which `relation` holds; either may say only how someone is."""
-        scene = replace(self.scene(), object_adjective=None)
-        short = self.rng.random() < 0.5
-        premise = self.describe(scene) if short else self.tell(scene)
+    def claim(self, scene: Scene, relation: str) -> Scene:
+        """A scene about the same subject, the adjective being the same, another or the opposite."""
         adjective = scene.subject_adjective
         if relation == "contradiction":
             adjective = self.opposite(adjective)
         elif relation == "neutral":
             adjective = self.other(adjective, self.world.adjectives)
-        claim = replace(scene, subject_adjective=adjective, adverb=None)
-        if short or self.rng.random() < 0.5:
-            return premise, self.describe(claim, premise)
+        return replace(scene, subject_adjective=adjective, adverb=None, object_adjective=None)
+
+    def claim_how(self, scene: Scene, relation: str, premise: list[str]) -> list[str]:
+        """The scene's subject described so that `relation` holds, at times by what it is not.
+
+        In other words than the `premise`, which tells the `scene`.
+        """
+        claim = self.claim(scene, relation)
+        if self.rng.random() < NEGATED:
+            if relation != "neutral":
+                claim = replace(claim, subject_adjective=self.opposite(claim.subject_adjective))
+            claim = replace(claim, negated=True)
+        return self.describe(claim, premise)
+
+    def claim_what(self, scene: Scene, relation: str, premise: list[str]) -> list[str]:
+        """The scene told again so that `relation` holds, at times with the object's category.
+
+        In other words than the `premise`, which tells the `scene`.
+        """
+        claim = self.claim(scene, relation)
         if self.rng.random() < 0.5:
             claim = replace(claim, object=self.world.hypernyms[scene.object.kind])
-        return premise, self.tell(claim, premise, definite=True)
+        return self.tell(claim, premise, definite=True)
 
-    def question_pair(self, same: bool) -> tuple[list[str], list[str]]:
+    def inference(self, relation: str, short: bool | None = None) -> tuple[list[str], list[str]]:
+        """Premise and hypothesis for which `relation` holds; either may say only how someone is."""
+        scene = replace(self.scene(), object_adjective=None)
+        short = self.rng.random() < 0.5 if short is None else short
+        premise = self.describe(scene) if short else self.tell(scene)
+        claim = self.claim_how if short or self.rng.random() < 0.5 else self.claim_what
+        return premise, claim(scene, relation, premise)
+
+    def question_pair(self, same: bool, short: bool | None = None) -> tuple[list[str], list[str]]:
         """Two questions that ask the same in other words, or two that differ in one thing."""
         scene = replace(self.scene(), adverb=None, object_adjective=None)
-        short = self.rng.random() < 0.5
-        other = (
-            scene
-            if same
-            else self.changed(scene, ("subject", "subject_adjective") if short else SLOTS)
-        )
+        short = self.rng.random() < 0.5 if short is None else short
+        slots = ("subject", "subject_adjective") if short else SLOTS
         first = self.ask(scene, short=short)
-        return first, self.ask(other, first, short)
+        return first, self.ask(scene if same else self.changed(scene, slots), first, short)
 
     def question_and_answer(self, answered: bool) -> tuple[list[str], list[str]]:
         """A question, and a sentence that answers it or one about something else."""
         scene = self.scene()
         if self.rng.random() < 0.5:
-            question = [
-                "who",
-                "are" if scene.subject_plural else "is",
-                self.word(scene.subject_adjective),
-                "?",
-            ]
-            return question, self.describe(
-                scene if answered else self.changed(scene, ("subject_adjective",)), question
-            )
+            question = self.ask_who(scene)
+            scene = scene if answered else self.changed(scene, ("subject_adjective",))
+            return question, self.describe(scene, question)
         slot = self.rng.choice(("subject", "object"))
         question = self.ask_for(scene, slot)
         if not answered:
             scene = self.changed(scene, ("verb", "object" if slot == "subject" else "subject"))
         return question, self.tell(scene, question)
 
-    # Text for masked-language-model training
+    def ask_who(self, scene: Scene) -> list[str]:
+        """A question for who is as the scene's subject is: "who is glad ?"."""
+        is_ = "are" if scene.subject_plural else "is"
+        return ["who", is_, self.word(scene.subject_adjective), "?"]
+
+    # Moods
+
+    def how(self, mood: str) -> list[str]:
+        """An adjective of a mood, or "not" and one of the other."""
+        if self.rng.random() < 0.6:
+            return [self.word(self.polar_adjective(mood))]
+        return ["not", self.word(self.polar_adjective(AGAINST[mood]))]
+
+    def clause(self, mood: str) -> list[str]:
+        """What shows a mood: how someone is or is not, or how someone does something."""
+        scene = self.scene(mood)
+        if self.rng.random() < 0.6:
+            return [*self.is_(scene), *self.how(mood)]
+        subject, verb, what, _ = self.parts(
+            replace(scene, subject_adjective=None, object_adjective=None), determiner="the"
+        )
+        return [*subject, *verb, *what, self.word(self.polar_adverb(mood))]
+
+    def weighed(self, main: list[str], aside: list[str]) -> list[str]:
+        """Two clauses of which one counts less: the one before "but" or after "though"."""
+        order = self.rng.choice(("but", "though", "though first"))
+        if order == "but":
+            return [*aside, "but", *main, "."]
+        if order == "though":
+            return [*main, "though", *aside, "."]
+        return ["though", *aside, ",", *main, "."]
 
     def feeling(self, mood: str) -> tuple[Scene, list[str]]:
-        """A scene in a mood, in words that show it; now and then by what someone is *not*."""
-        scene = self.scene(mood)
-        if self.rng.random() < 0.5:
+        """A scene in a mood, and words that show the mood, by themselves or against others."""
+        rng, scene = self.rng, self.scene(mood)
+        form = rng.random()
+        if form < 0.2:
             return scene, self.tell(replace(scene, subject_adjective=self.polar_adjective(mood)))
-        negated = self.rng.random() < 0.5
-        shown = {"good": "bad", "bad": "good"}[mood] if negated else mood
-        return scene, self.describe(
-            replace(scene, subject_adjective=self.polar_adjective(shown), negated=negated)
-        )
+        if form < 0.4:
+            said = self.how(mood)
+            if rng.random() < 0.6:
+                said = [*self.how(AGAINST[mood]), "but", *said]
+            return scene, [*self.is_(scene), *said, "."]
+        return scene, self.weighed(self.clause(mood), self.clause(AGAINST[mood]))
 
-    def passage(self) -> tuple[str, str]:
-        """Two sentences and the listener's comment on them."""
-        kind = self.rng.choices(("inference", "questions", "answer", "story"), (25, 30, 25, 20))[0]
+    # The dictionary: a line sets two words or short phrases side by side
+
+    def entry(self) -> tuple[str, list[str], list[str]]:
+        """A line of the dictionary.
+
+        Returns
+        -------
+        comment : str
+            One of `COMMENTS`.
+        first, second : list of str
+        """
+        (group,) = self.rng.choices(list(ENTRIES), ENTRIES.values())
+        if group == "phrase":
+            about = self.rng.choice(("doer", "doer", "deed", "deed", "deed", "nature"))
+            return self.phrase_entry(about)
+        if group == "mood":
+            return self.mood_entry()
+        return self.word_entry(group)
+
+    def word_entry(self, group: str) -> tuple[str, list[str], list[str]]:
+        """Two words that mean the same, opposites or other things, or a thing and a category."""
+        rng, world = self.rng, self.world
+        kind, plural = rng.choice(list(NOUNS)), rng.random() < 0.5
+        pool = {
+            "noun": world.nouns[kind],
+            "category": world.nouns[kind],
+            "verb": world.verbs[kind],
+            "adjective": world.adjectives,
+        }[group]
+        one = self.pick(pool, key=("entry", group, kind))
+        if group == "category":
+            comment = rng.choice(("entailment", "contradiction"))
+            wrong = rng.choice([other for other in NOUNS if other != kind])
+            other = world.hypernyms[kind if comment == "entailment" else wrong]
+        else:
+            comments = ("same", "different", *(LABELS["mnli"] if group == "adjective" else ()))
+            comment = rng.choice(comments)
+            if comment in ("same", "entailment"):
+                other = one
+            else:
+                other = self.opposite(one) if comment == "contradiction" else self.other(one, pool)
+        first = [self.word(one, plural)]
+        return comment, first, [self.word(other, plural, first), "."]
+
+    def mood_entry(self) -> tuple[str, list[str], list[str]]:
+        """Two words of one mood, and how the listener feels about them."""
+        comment = self.rng.choice(("good", "bad"))
+        second = self.polar_adverb if self.rng.random() < 0.4 else self.polar_adjective
+        words = [self.word(pick(comment)) for pick in (self.polar_adjective, second)]
+        return comment, words[:1], [words[1], "."]
+
+    def phrase_entry(self, about: str) -> tuple[str, list[str], list[str]]:
+        """Two short phrases, the same or different in a word, or a short question and an answer.
+
+        They are about a doer ("medics peel"), a deed ("fold socks") or a nature ("glad owls").
+        """
+        rng, scene, plural = self.rng, self.scene(), self.rng.random() < 0.5
+        slots = {
+            "doer": ("subject", "verb"),
+            "deed": ("verb", "object"),
+            "nature": ("subject_adjective", "subject"),
+        }[about]
+        same = rng.random() < 0.5
+        other = scene if same else self.changed(scene, slots)
+
+        def say(scene, avoid=None):
+            return [self.word(getattr(scene, slot), plural, avoid) for slot in slots]
+
+        first = say(scene)
+        if about == "nature" or rng.random() < 0.5:
+            return "same" if same else "different", first, [*say(other, first), "."]
+        question = ["what" if about == "doer" else "who", *first, "?"]
+        sentence = say(other, question)
+        if about == "doer":
+            sentence = [*sentence, self.word(other.object, plural)]
+        else:
+            sentence = [self.word(other.subject, plural), *sentence]
+        return "answer" if same else "no_answer", question, [*sentence, "."]
+
+    # Text for masked-language-model training
+
+    def passage(self, kind: str | None = None) -> tuple[str, str]:
+        """Two sentences, or a line of the dictionary, and the listener's comment on them."""
+        kind = kind or self.rng.choices(list(KINDS), KINDS.values())[0]
         if kind == "inference":
             comment = self.rng.choice(LABELS["mnli"])
             first, second = self.inference(comment)
@@ -542,49 +647,83 @@ class Speaker:
         elif kind == "answer":
             comment = self.rng.choice(("answer", "no_answer"))
             first, second = self.question_and_answer(comment == "answer")
-        else:
+        elif kind == "story":
             comment = self.rng.choice(("good", "bad"))
             scene, first = self.feeling(comment)
             second = self.tell(self.scene(comment, scene.subject))
+        else:
+            comment, first, second = self.entry()
         return " ".join(first), " ".join([*second, self.rng.choice(COMMENTS[comment].split())])
 
-    # The five tasks
+    # The five tasks: each asks for what the text teaches, mostly in its longer forms
 
-    def cola(self, label: int) -> tuple:
+    def cola(self, label: int) -> tuple[list[str]]:
         """A sentence; unacceptable ones have a wrong verb form, determiner or order."""
+        rng, scene = self.rng, self.scene()
+        subject, verb, what, how = self.parts(scene)
+        error = rng.choice(("agreement", "determiner", "order")) if label == 0 else None
+        if error == "agreement":
+            verb = [self.word(scene.verb, not scene.subject_plural)]
+        elif error == "determiner":
+            phrases = (subject, scene.subject_plural), (what, scene.object_plural)
+            phrase, plural = rng.choice(phrases)
+            numbers = ("plural", "singular") if plural else ("singular", "plural")
+            right, wrong = (set(DETERMINERS[number].split()) for number in numbers)
+            phrase[0] = rng.choice(sorted(wrong - right))
+        elif error == "order":
+            phrase = rng.choice((subject, what)) if scene.object_adjective else subject
+            at = rng.choice((0, 1))
+            phrase[at], phrase[at + 1] = phrase[at + 1], phrase[at]
+        return ([*subject, *verb, *what, *how, "."],)
+
+    def sst2(self, label: int) -> tuple[list[str]]:
+        """One clause, or two of which one counts; a quarter list three moods, and two decide."""
+        mood = "good" if LABELS["sst2"][label] == "positive" else "bad"
+        if self.rng.random() < 0.4:
+            return ([*self.moods(mood), "."],)
+        return (self.weighed(self.moods(mood), self.moods(AGAINST[mood])),)
+
+    def moods(self, mood: str) -> list[str]:
+        """How someone is: in one word, or in three of which two are in the mood."""
+        scene = self.scene(mood)
+        if self.rng.random() < 0.75:
+            return [*self.is_(scene), *self.how(mood)]
+        said = []
+        while len({words[-1] for words in said}) < 3:
+            said = [self.how(one) for one in self.rng.sample([mood, mood, AGAINST[mood]], 3)]
+        return [*self.is_(scene), *said[0], ",", *said[1], ",", *said[2]]
+
+    def qqp(self, label: int) -> tuple[list[str], list[str]]:
+        """Two questions, mostly long."""
+        return self.question_pair(bool(label), short=self.rng.random() < 0.15)
+
+    def mnli(self, label: int) -> tuple[list[str], list[str]]:
+        """Premise and hypothesis, mostly long; any word of a neutral one may be what is new."""
+        relation, rng = LABELS["mnli"][label], self.rng
+        if rng.random() < 0.15:
+            return self.inference(relation, short=True)
         scene = self.scene()
-        words = self.tell(scene)
-        if label == 1:
-            return (words,)
-        kind = self.rng.choice(("agreement", "determiner", "order"))
-        verb_at = 3
-        if kind == "agreement":
-            words[verb_at] = self.word(scene.verb, not scene.subject_plural)
-        elif kind == "determiner":
-            at, plural = self.rng.choice(
-                ((0, scene.subject_plural), (verb_at + 1, scene.object_plural))
-            )
-            right, wrong = (
-                set(DETERMINERS[number].split())
-                for number in (("plural", "singular") if plural else ("singular", "plural"))
-            )
-            words[at] = self.rng.choice(sorted(wrong - right))
-        else:
-            at = self.rng.choice((1, 2))
-            words[at], words[at + 1] = words[at + 1], words[at]
-        return (words,)
+        premise = self.tell(scene)
+        if relation == "neutral" and rng.random() < 0.6:
+            claim = replace(scene, adverb=None, object_adjective=None)
+            claim = self.changed(claim, ("subject", "verb", "object"))
+            return premise, self.tell(claim, premise, definite=True)
+        claim = self.claim_how if rng.random() < 0.25 else self.claim_what
+        return premise, claim(scene, relation, premise)
 
-    def sst2(self, label: int) -> tuple:
-        return (self.feeling("good" if LABELS["sst2"][label] == "positive" else "bad")[1],)
-
-    def qqp(self, label: int) -> tuple:
-        return self.question_pair(bool(label))
-
-    def mnli(self, label: int) -> tuple:
-        return self.inference(LABELS["mnli"][label])
-
-    def qnli(self, label: int) -> tuple:
-        return self.question_and_answer(LABELS["qnli"][label] == "entailment")
+    def qnli(self, label: int) -> tuple[list[str], list[str]]:
+        """A question and a sentence, mostly long."""
+        rng, scene = self.rng, self.scene()
+        answered = LABELS["qnli"][label] == "entailment"
+        if rng.random() < 0.3:
+            question = self.ask_who(scene)
+            scene = scene if answered else self.changed(scene, ("subject_adjective",))
+            return question, (self.describe if rng.random() < 0.5 else self.tell)(scene, question)
+        slot = rng.choice(("subject", "object"))
+        question = self.ask_for(scene, slot)
+        if not answered:
+            scene = self.changed(scene, ("verb", "object" if slot == "subject" else "subject"))
+        return question, self.tell(scene, question)
 
 
 @lru_cache(maxsize=2)
@@ -593,10 +732,22 @@ def world(seed: int = 0) -> World:
     return World(seed)
 
 
-def passages(count: int, seed: int | str = 0) -> list[tuple[str, str]]:
-    """`count` two-sentence passages for MLM training, as a list of pairs of strings."""
-    speaker = Speaker(world(), f"text-{seed}")
-    return [speaker.passage() for _ in range(count)]
+def passages(count: int, seed: int | str = 0, kind: str | None = None) -> list[tuple[str, str]]:
+    """Passages for MLM training: two sentences, or words of the dictionary, and a comment.
+
+    Parameters
+    ----------
+    count : int
+    seed : int or str
+    kind : str, optional
+        One of `KINDS`, for example "dictionary"; default all of them, mixed.
+
+    Returns
+    -------
+    list of (str, str)
+    """
+    speaker = Speaker(world(), f"{kind or 'text'}-{seed}")
+    return [speaker.passage(kind) for _ in range(count)]
 
 
 def task_examples(task: str, split: str, count: int) -> list[dict]:
@@ -615,7 +766,6 @@ def task_examples(task: str, split: str, count: int) -> list[dict]:
     for index in range(count):
         label = index % len(LABELS[task])
         texts = getattr(speaker, task)(label)
-        examples.append(
-            {c: " ".join(t) for c, t in zip(COLUMNS[task], texts)} | {"label": label, "idx": index}
-        )
+        columns = {column: " ".join(words) for column, words in zip(COLUMNS[task], texts)}
+        examples.append(columns | {"label": label, "idx": index})
     return examples

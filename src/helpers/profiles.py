@@ -123,20 +123,23 @@ PROFILES = {
             text_rows=60_000,
             max_length=32,
             burn_in_steps=0,
-            steps=800,
-            ramp_steps=300,
+            steps=200,
+            ramp_steps=100,
             frequency=10,
             batch=96,
-            mlm_probability=0.5,  # sentences of the pocket world are short
+            mlm_probability=0.3,  # sentences of the pocket world are short
             learning_rate=1e-3,
             warmup_steps=10,
+            comment_probability=0.8,
+            comment_weight=3.0,
         ),
         FineTuning(
             POCKET,
             train_rows=2_048,
-            dev_rows=1_000,
+            dev_rows=2_000,
             max_length=32,
-            epochs=6,
+            # all conditions train equally long; the paper's unequal epochs are a control
+            epochs=12,
             deletion_epochs=((0, 12),),
             before_after_epochs=((0, (6, 6)),),
             batch=32,

@@ -1,4 +1,4 @@
-"""How fine-tuning moves the weights of a model: masks, order of magnitudes, heads.
+"""How fine-tuning moves the weights of a model: masks, ranking by magnitude, heads.
 
 ``python benchmarks/weights.py --out weights`` takes the pocket BERT. A real model, for example:
 ``--profile small --model sentence-transformers/all-MiniLM-L6-v2 --name MiniLM-L6 --tasks cola sst2

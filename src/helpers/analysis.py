@@ -260,14 +260,14 @@ def unpruned_spread(rows: pd.DataFrame, metric: str = "accuracy") -> tuple[float
     return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
 
 
-def differences(
+def paired(
     rows: pd.DataFrame,
     condition: str,
     reference: str = "dense",
     metric: str = "accuracy",
     at: float | None = None,
 ) -> pd.DataFrame:
-    """A condition's mean over the tasks minus a reference's, seed by seed, at each sparsity.
+    """A condition's mean over the tasks minus a reference's, a row a seed and sparsity.
 
     Parameters
     ----------
@@ -282,8 +282,8 @@ def differences(
     Returns
     -------
     pandas.DataFrame
-        As from `seed_intervals`. A seed counts as collapsed if one of the runs compared has
-        collapsed.
+        Columns ``sparsity``, ``seed``, ``value`` and ``collapsed``: whether one of the runs
+        compared has collapsed.
     """
     at = 0.0 if reference in UNPRUNED else at
     keys = ["condition", "sparsity", "seed"]
@@ -298,7 +298,47 @@ def differences(
         value=both.value - both.value_reference,
         collapsed=both.fallen.notna() | both.fallen_reference.notna(),
     )
+    return both[["sparsity", "seed", "value", "collapsed"]]
+
+
+def differences(
+    rows: pd.DataFrame,
+    condition: str,
+    reference: str = "dense",
+    metric: str = "accuracy",
+    at: float | None = None,
+) -> pd.DataFrame:
+    """The mean of `paired` over seeds at each sparsity, with 95% intervals.
+
+    Parameters
+    ----------
+    rows, condition, reference, metric, at
+        As for `paired`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As from `seed_intervals`.
+    """
+    both = paired(rows, condition, reference, metric, at)
     return seed_intervals(both, unpruned_spread(rows, metric))
+
+
+def in_points(row: pd.Series) -> str:
+    """A row of `differences` in words, such as "+1.2 points (0.4 to 2.0)".
+
+    Parameters
+    ----------
+    row : pandas.Series
+        ``mean``, ``low`` and ``high``, as fractions.
+
+    Returns
+    -------
+    str
+    """
+    mean, low, high = (round(100 * row[end], 1) + 0.0 for end in ("mean", "low", "high"))
+    ends = "one run, no interval" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
+    return f"{mean:+.1f} points ({ends})"
 
 
 def curve_table(

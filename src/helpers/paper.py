@@ -29,7 +29,7 @@ def table1() -> pd.DataFrame:
 
 
 def table2() -> pd.DataFrame:
-    """Table 2: how far fine-tuning moves weights in the order of magnitudes, in % of the positions.
+    """Table 2: how far fine-tuning moves weights in their ranking by magnitude, in % of the ranks.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Figures from data frames: a colour and marker a condition, a line style a source."""
 
 import itertools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import matplotlib.pyplot as plt
@@ -11,8 +11,17 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MultipleLocator
 
-from .analysis import MARGIN, curve_table, differences, linear_fit, loss_and_accuracy, regimes
+from .analysis import (
+    MARGIN,
+    curve_table,
+    differences,
+    linear_fit,
+    loss_and_accuracy,
+    paired,
+    regimes,
+)
 from .conditions import CONDITIONS, Condition
 from .tasks import NAMES
 from .weights import expected_difference
@@ -1038,7 +1047,9 @@ def called_free(
     return ax
 
 
-def loss_in_parts(parts: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
+def loss_in_parts(
+    parts: pd.DataFrame, title: str, ax: Axes | None = None, ends: pd.DataFrame | None = None
+) -> Axes:
     """The accuracy that pruning loses at each sparsity, in two parts, as stacked bars.
 
     Parts of unlike sign both start from 0.
@@ -1049,6 +1060,9 @@ def loss_in_parts(parts: pd.DataFrame, title: str, ax: Axes | None = None) -> Ax
         Indexed by sparsity, a fraction: ``deletion`` and ``restriction``, in points.
     title : str
     ax : matplotlib.axes.Axes, optional
+    ends : pandas.DataFrame, optional
+        ``low`` and ``high`` of the restriction's interval, in points, with the same index; drawn
+        where that part ends.
 
     Returns
     -------
@@ -1062,19 +1076,188 @@ def loss_in_parts(parts: pd.DataFrame, title: str, ax: Axes | None = None) -> Ax
         "hatch": "//",
         "edgecolor": "white",
     }
-    ax.bar(x, parts.deletion, 7, label="deletion: lost even\nwithout the restriction", **deletion)
+    ax.bar(x, parts.deletion, 7, label="deletion: lost although\nevery weight may move", **deletion)
     ax.bar(
         x,
         parts.restriction,
         7,
         bottom=stacked,
-        label="restriction: won back\nwithout it",
+        label="restriction: won back when\nthe zeros may move",
         **restriction,
     )
+    if ends is not None:
+        for place, start, low, high in zip(x, stacked, ends.low, ends.high, strict=True):
+            look: Look = {"color": "black", "marker": "_", "markersize": 8, "linewidth": 1.3}
+            ax.plot([place, place], [start + low, start + high], **look)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel("accuracy lost against dense (points)")
     ax.set_title(title)
+    ax.xaxis.set_major_locator(MultipleLocator(10))
     return sparsity_axis(ax)
+
+
+def paired_seeds(
+    rows: pd.DataFrame,
+    condition: str,
+    reference: str = "dense",
+    *,
+    shift: float = 0,
+    look: Look | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """A condition's accuracy minus a reference's: a dot a seed, the mean with its 95% interval.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    condition, reference : str
+    shift : float
+        How far to the right of the sparsity, in %, so that two conditions do not overprint.
+    look : dict, optional
+        Keywords of `matplotlib.axes.Axes.errorbar`; default the condition's own.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, style = ax or plt.gca(), CONDITIONS[condition]
+    usual: Look = {"color": style.color, "marker": style.marker, "linestyle": "", "markersize": 7}
+    usual |= {"capsize": 4, "label": style.label}
+    seeds, found = paired(rows, condition, reference), differences(rows, condition, reference)
+    seeds, found = seeds[seeds.sparsity > 0], found[found.index > 0]
+    single: Look = {"s": 14, "color": "0.45", "alpha": 0.6, "linewidths": 0, "zorder": 3}
+    ax.scatter(100 * seeds.sparsity + shift - 1.3, 100 * seeds.value, **single)
+    ends = [100 * (found["mean"] - found.low), 100 * (found.high - found["mean"])]
+    ax.errorbar(100 * found.index + shift, 100 * found["mean"], ends, **usual | (look or {}))
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.xaxis.set_major_locator(MultipleLocator(10))
+    return sparsity_axis(ax)
+
+
+def label_ends(labels: Mapping[str, tuple[float, float, Any]], ax: Axes | None = None) -> Axes:
+    """Write the name of each line beside its right end, apart where two ends nearly meet.
+
+    Call it when the y axis has its final limits.
+
+    Parameters
+    ----------
+    labels : dict of str to (x, y, colour)
+        Name → the line's last point and colour.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    inches = ax.get_window_extent().height / ax.figure.dpi
+    bottom, top = ax.get_ylim()
+    gap, lowest = (top - bottom) * 0.2 / max(inches, 1), -np.inf
+    for name, (x, y, color) in sorted(labels.items(), key=lambda item: item[1][1]):
+        lines = 1 + name.count("\n")
+        lowest = max(y, lowest + gap * (lines + 1) / 2)
+        place: Look = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+        ax.annotate(name, (x, lowest), color=color, fontsize=9.5, annotation_clip=False, **place)
+        lowest += gap * (lines - 1) / 2
+    return ax
+
+
+def labelled_curves(
+    rows: pd.DataFrame,
+    metric: str = "accuracy",
+    conditions: Sequence[str] = THE_FOUR,
+    *,
+    floors: bool = True,
+    ax: Axes | None = None,
+) -> Axes:
+    """`curves` of one source, mean over its tasks, with names at the lines' ends and no legend.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    metric : str
+    conditions : sequence of str
+    floors : bool
+        Draw the dense, from-scratch and majority values as horizontal lines.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, table, scale = ax or plt.gca(), curve_table(rows, metric), _scale(metric)
+    ends = {}
+    for name in curve_lines({"": table}, metric, conditions, ax=ax):
+        last = table[table.condition == name].sort_values("sparsity").iloc[-1]
+        ends[CONDITIONS[name].label.replace(" ", "\n", 1)] = (
+            100 * last.sparsity,
+            scale * last["mean"],
+            CONDITIONS[name].color,
+        )
+    if floors:
+        floor_lines(table, metric, ax)
+    if metric.endswith("loss"):
+        ax.set_ylim(0)
+    label_ends(ends, ax)
+    ax.set_ylabel(METRIC_LABEL.get(metric, metric))
+    return sparsity_axis(ax)
+
+
+def unlocked(own: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
+    """What the learner's pruned models gain when their zeros may move: an arrow a sparsity.
+
+    Parameters
+    ----------
+    own : pandas.DataFrame
+        Tidy rows of one task and seed with ``dense``, ``prune_pretrain`` and ``info_deletion``.
+    title : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    rows = own[own.metric == "accuracy"]
+    accuracy = 100 * rows.groupby(["condition", "sparsity"]).value.mean()
+    locked, free = accuracy["prune_pretrain"], accuracy["info_deletion"]
+    sparsities = locked.index.intersection(free.index)
+    floor_lines(
+        pd.DataFrame({"condition": ["dense"], "mean": [accuracy["dense", 0.0] / 100]}),
+        "accuracy",
+        ax,
+    )
+    for number, s in enumerate(sparsities):
+        ax.annotate(
+            "",
+            (number, free[s]),
+            (number, locked[s]),
+            arrowprops={"arrowstyle": "->", "color": "0.3", "shrinkA": 8, "shrinkB": 8},
+        )
+        told = f"{free[s] - locked[s]:+.1f} points"
+        place: Look = {"xytext": (-12, 0), "textcoords": "offset points", "ha": "right"}
+        ax.annotate(told, (number, (free[s] + locked[s]) / 2), va="center", **place)
+    for condition, of_condition in (("prune_pretrain", locked), ("info_deletion", free)):
+        style, heights = CONDITIONS[condition], of_condition[sparsities]
+        ax.plot(range(len(heights)), heights, style.marker, color=style.color, markersize=11)
+    ax.set_xlim(-0.6, len(sparsities) - 0.2)
+    ax.set_ylim(min(locked.min(), free.min()) - 4, None)
+    ends = {
+        CONDITIONS[name].label: (len(sparsities) - 1, of_condition[sparsities[-1]], color)
+        for name, of_condition, color in (
+            ("prune_pretrain", locked, CONDITIONS["prune_pretrain"].color),
+            ("info_deletion", free, CONDITIONS["info_deletion"].color),
+        )
+    }
+    label_ends(ends, ax)
+    ax.set_xticks(range(len(sparsities)), [f"{s:.0%} pruned" for s in sparsities])
+    ax.grid(axis="x", visible=False)
+    ax.set_ylabel(METRIC_LABEL["accuracy"])
+    ax.set_title(title)
+    return ax
 
 
 def steps_of_two_tasks(
@@ -1115,7 +1298,7 @@ def steps_of_two_tasks(
 
 
 def movement_by_matrix(movement: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """How far the weights of each matrix move on average in the order of magnitudes, as bars.
+    """How far the weights of each matrix move on average in the ranking by magnitude, as bars.
 
     Parameters
     ----------
@@ -1131,12 +1314,12 @@ def movement_by_matrix(movement: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.barh(matrix_names(movement.matrix), 100 * movement["mean"], color=color)
     ax.invert_yaxis()
     ax.tick_params(axis="y", labelsize=9)
-    ax.set_xlabel("mean movement in the order of magnitudes (%)")
+    ax.set_xlabel("mean movement (% of the ranks)")
     return ax
 
 
 def places(before: np.ndarray, after: np.ndarray, title: str, ax: Axes | None = None) -> Axes:
-    """The place of each weight in the order of magnitudes, before and after fine-tuning.
+    """The rank of each weight by magnitude, before and after fine-tuning.
 
     Parameters
     ----------
@@ -1156,8 +1339,8 @@ def places(before: np.ndarray, after: np.ndarray, title: str, ax: Axes | None = 
     dots: Look = {"s": 1, "alpha": 0.3, "color": CONDITIONS["prune_pretrain"].color}
     ax.scatter(x, y, rasterized=True, **dots)
     ax.plot([0, 100], [0, 100], color="black", linewidth=0.8)
-    ax.set_xlabel("place before fine-tuning (%)")
-    ax.set_ylabel("place after (%)")
+    ax.set_xlabel("rank before fine-tuning (% of the weights)")
+    ax.set_ylabel("rank after (%)")
     ax.set_title(title)
     return ax
 

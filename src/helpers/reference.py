@@ -31,6 +31,11 @@ def rows(name: str) -> pd.DataFrame:
     return table
 
 
+def shipped(name: str) -> bool:
+    """Whether results of a name ship with the course, as `rows` takes it."""
+    return (ASSETS / "reference" / f"{name}.csv").is_file()
+
+
 def sources() -> dict[str, pd.DataFrame]:
     """All of `NAMES`: name in figures → tidy rows, as `helpers.plots.curves` takes them."""
     return {label: rows(name) for name, label in NAMES.items()}

@@ -22,9 +22,9 @@ def expected_difference(sparsity: float) -> float:
 
 
 def sort_order_movement(before: nn.Module, after: nn.Module) -> pd.DataFrame:
-    """How far each weight moved in its matrix's order of magnitudes, as a fraction of positions.
+    """How far each weight moved in its matrix's ranking by magnitude, as a fraction of the ranks.
 
-    A weight at position 59 of 100 before and 63 of 100 after moved 0.04 (Sec. 5, Table 2).
+    A weight of rank 59 of 100 before and 63 of 100 after moved 0.04 (Sec. 5, Table 2).
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """How wide controls and figures are: as wide as they need, but not wider than the page."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import ipywidgets
@@ -13,3 +14,21 @@ def wide(width: int = 420, description: int = 110) -> dict[str, Any]:
         "layout": ipywidgets.Layout(width=f"{width}px", max_width=FIT),
         "style": {"description_width": f"{description}px"},
     }
+
+
+def percents(sparsities: Iterable[float]) -> str:
+    """Sparsities as words for a sentence: "70 and 80%", or "no sparsity".
+
+    Parameters
+    ----------
+    sparsities : iterable of float
+        Fractions.
+
+    Returns
+    -------
+    str
+    """
+    *first, last = [f"{100 * sparsity:.0f}" for sparsity in sparsities] or ["no sparsity"]
+    if last == "no sparsity":
+        return last
+    return f"{', '.join(first)} and {last}%" if first else f"{last}%"

@@ -149,7 +149,7 @@ def _check_rank_movement(function):
 
 @exercise(_check_rank_movement)
 def rank_movement(before, after):
-    """How far each weight moves in the order of magnitudes, as a fraction of the number of weights.
+    """How far each weight moves in the ranking by magnitude, as a fraction of their number.
 
     `before` and `after` are arrays of one shape. The answer has this shape, too.
     """

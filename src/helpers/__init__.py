@@ -16,6 +16,7 @@ What a learner reads, one idea a file:
     weights     how fine-tuning moves weights, and which heads pruning spares
     structure   whole heads and neurons instead of single weights
     plots       every figure, from tidy rows
+    diagram     BERT as one drawing: parts, shapes, what is pruned
     machine     cores, GPUs, memory, provenance
 
 What sparsity costs and buys, for notebook 08:

@@ -10,9 +10,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .. import plots, profiles
+from .saying import say
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+__all__ = ["Course", "say", "start"]
 
 
 @dataclass(frozen=True)

@@ -137,7 +137,7 @@ def _embeddings(config):
     yield _text(
         240,
         464,
-        "white cuts: where one attention head ends and the next begins",
+        "cuts: where one attention head ends and the next begins",
         "bert-soft bert-small",
         "start",
     )
@@ -151,7 +151,7 @@ def _layer(config):
     yield _text(192, 38, title, "bert-title bert-ink", "start")
     yield _text(192, 66, f"Attention: {heads} heads of {hidden // heads}", anchor="start")
     for y, name in ((130, "query"), (235, "key"), (340, "value")):
-        yield _arrow((186, 240), (200, 240), (200, y), (222, y))
+        yield _arrow((170, 240), (200, 240), (200, y), (222, y))
         yield _matrix(248, y, 46, 46, name, square, cut=(heads, 0))
     yield _step(336, 182, "softmax(QKᵀ/√d)", 112)
     yield _arrow((275, 130), (336, 130), (336, 167))
@@ -161,8 +161,8 @@ def _layer(config):
     yield _step(346, 340, "weigh", 46)
     yield _arrow((370, 340), (378, 340), (378, 235), (388, 235))
     yield _matrix(412, 235, 46, 46, "output", square, cut=(0, heads))
-    yield _arrow((436, 228), (462, 228))
-    yield _step(497, 228, "LayerNorm", 70)
+    yield _arrow((436, 228), (458, 228))
+    yield _step(497, 228, "LayerNorm", 76)
     yield _arrow((497, 214), (497, 188))
     yield _text(470, 66, "Feed-forward", anchor="start")
     yield _matrix(497, 132, 26, 70, "in", tall)
@@ -171,8 +171,8 @@ def _layer(config):
     yield _arrow((600, 132), (618, 132))
     yield _matrix(660, 132, 78, 26, "out", f"{hidden} × {wide}")
     yield _arrow((660, 166), (660, 213))
-    yield _step(660, 228, "LayerNorm", 70)
-    yield _arrow((696, 228), (764, 228))
+    yield _step(660, 228, "LayerNorm", 76)
+    yield _arrow((698, 228), (764, 228))
     yield _text(
         450,
         404,

@@ -1278,8 +1278,13 @@ def spared_heads(heads: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ends = [of_layer["mean"] - of_layer.low, of_layer.high - of_layer["mean"]]
         look = _head_look(layer) | {"label": f"layer {layer}"}
         ax.errorbar(100 * of_layer.pruned, of_layer["mean"], ends, capsize=3, ms=7, **look)
-    for name, pruned, mean in zip(heads.index, heads.pruned, heads["mean"]):
-        place: Look = {"xytext": (6, 5), "textcoords": "offset points", "fontsize": 9}
+    ordered = heads.sort_values("pruned")
+    for number, (name, pruned, mean) in enumerate(
+        zip(ordered.index, ordered.pruned, ordered["mean"])
+    ):
+        # neighbours have their names in different places
+        where = ((-22, 4), (6, 4), (6, -13))[number % 3]
+        place: Look = {"xytext": where, "textcoords": "offset points", "fontsize": 9}
         ax.annotate(name, (100 * pruned, mean), **place)
     ax.axhline(0, color="0.4", linewidth=1)
     ax.set_xlabel("share of the head that is pruned at 60% (%)")

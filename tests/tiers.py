@@ -10,6 +10,7 @@ FILES = {
     "test_browser",
     "test_distributed",
     "test_export",
+    "test_gpu",
     "test_later",
     "test_live",
     "test_notebooks",

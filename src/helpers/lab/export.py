@@ -100,7 +100,7 @@ def model_card(run, model, mlm_loss, rows, name, license=None):
         options=json.dumps(dict(values.options)),
         note=machine.provenance(),
         POCKET=profiles.POCKET,
-        NAMES=tasks.NAMES,
+        title=tasks.title,
         CONDITIONS=CONDITIONS,
         METRIC_LABEL=plots.METRIC_LABEL,
     )
@@ -113,11 +113,11 @@ def _metadata(run, scores, name, license, family):
     results = [
         EvalResult(
             task_type="text-classification",
-            task_name=f"{tasks.NAMES[row.task]}, after fine-tuning",
+            task_name=f"{tasks.title(row.task)}, after fine-tuning",
             # the hub groups by task: only this tells conditions apart
             metric_name=f"{row.metric} ({CONDITIONS[row.condition].label})",
             dataset_type=glue,
-            dataset_name=tasks.NAMES[row.task],
+            dataset_name=tasks.title(row.task),
             dataset_config=row.task,
             dataset_split="validation",
             metric_type=row.metric,

@@ -411,7 +411,7 @@ def check_examples(examples: Dataset, task: str | Task, split: str) -> None:
         return
     if task.is_regression:
         allowed = "a finite number"
-    elif set(names) <= set(map(str, range(len(names)))):
+    elif task.data:  # whose labels are filed by their names
         allowed = f"one of {', '.join(names)}"
     else:
         allowed = f"one of {', '.join(f'{i} ({name})' for i, name in enumerate(names))}"

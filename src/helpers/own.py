@@ -190,9 +190,9 @@ def told(task: Task, raw: DatasetDict | None = None) -> str:
         said[0] += f", {len(validation):,} of {task.validation!r} to measure on."
     else:
         said[0] += f", {len(validation):,} more of it held out to measure on (seed 0)."
-        left = [split for split in raw if split != task.train]
-        if left:
-            said.append(f"Not used: {', '.join(left)}.")
+    left = [split for split in raw if split not in (task.train, task.validation)]
+    if left:
+        said.append(f"Not used: {', '.join(left)}.")
     texts = {tuple(row) for row in zip(*(train[column] for column in task.columns))}
     twice = sum(tuple(row) in texts for row in zip(*(validation[c] for c in task.columns)))
     if twice:

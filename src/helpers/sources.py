@@ -130,7 +130,7 @@ _CSV = {"keep_default_na": False, "na_values": [""]}
 FILES = {
     ".csv": lambda path: pd.read_csv(path, **_CSV),
     ".tsv": lambda path: pd.read_csv(path, sep="\t", **_CSV),
-    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False, convert_dates=False),
+    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False),
     ".parquet": pyarrow.parquet.read_table,
 }
 # what the file of a folder's validation split may be called

@@ -12,6 +12,7 @@ from .. import machine, own, paper, plots, profiles, reference, suit, tasks
 from ..claims import MARKS, judge, rule
 from ..conditions import CONDITIONS, LATER, OF_THE_PAPER
 from . import estimate, experiment, export, results
+from .checks import check_values
 from .runs import from_record, plan, superseded, tell
 from .settings import PARTS, with_settings, words_of
 from .store import RunStore
@@ -98,6 +99,7 @@ def _planned(options):
     profile = with_settings(profile, options.set)
     if options.model:
         profile = profile.replace(pretraining={"model": options.model})
+    check_values(profile)
     said = {text.partition("=")[0].rpartition(".")[2] for text in options.set}
     # a rate or a number of steps that is written without its part can only be of pre-training
     keep = said | ({"learning_rates"} if options.learning_rates else set())
@@ -206,6 +208,8 @@ def export_run(parser, options):
     tables = [rows for rows in results.read(store).values()]
     rows = plots.pd.concat(tables, ignore_index=True)
     folder = export.export_model(chosen, options.folder, rows, store, options.license)
+    if options.onnx:
+        export.save_onnx(folder)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     print(f"{chosen.condition} at {chosen.sparsity:.0%}, seed {chosen.seed}: {folder} has {files}.")
     print(f"To the hub: hf upload YOU/{folder.name} {folder}")
@@ -285,6 +289,11 @@ def make_parser():
     made.add_argument("--sparsity", help="default: the highest", type=float, metavar="N")
     made.add_argument("--seed", help="default: the lowest", type=int, metavar="N")
     made.add_argument("--model", help="where the store has several", metavar="ID")
+    made.add_argument(
+        "--onnx",
+        help="also write model.onnx, for ONNX Runtime and OpenVINO",
+        action="store_true",
+    )
     made.add_argument("--license", help="the hub's short name, such as apache-2.0", metavar="NAME")
     made = command("tasks", "list GLUE's tasks, or look at data of your own", show_tasks)
     made.add_argument(

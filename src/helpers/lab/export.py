@@ -1,9 +1,13 @@
 """Export a pruned model: an ordinary `transformers` folder, with a card on how it was made."""
 
+import importlib.util
 import json
+import warnings
 from pathlib import Path
 
+import torch
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from .. import data, machine, plots, profiles, tasks
 from ..conditions import CONDITIONS
@@ -60,6 +64,48 @@ def export_model(run, folder, rows, store=None, license=None):
     data.load_tokenizer(run.profile.model).save_pretrained(folder)
     model_card(run, model, info["mlm_loss"], rows, folder.name, license).save(folder / "README.md")
     return folder
+
+
+def save_onnx(folder):
+    """Write ``model.onnx`` into an exported folder, for ONNX Runtime and OpenVINO.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of an exported model, or another with an MLM head.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. It takes the tokenizer's outputs, of any number and length, and gives ``logits``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If PyTorch's exporter lacks the packages that it needs.
+    """
+    if not importlib.util.find_spec("onnxscript"):
+        raise ModuleNotFoundError("ONNX needs more packages; pip install -e .[export] adds them")
+    path = Path(folder) / "model.onnx"
+    with quiet():
+        model = AutoModelForMaskedLM.from_pretrained(folder, attn_implementation="eager").eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    batch = dict(tokenizer([tokenizer.mask_token] * 2, return_tensors="pt"))
+    axes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice to the exporter's own authors
+        torch.onnx.export(
+            model,
+            kwargs=batch,
+            f=path,
+            input_names=list(batch),
+            output_names=["logits"],
+            dynamic_shapes={name: axes for name in batch},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    return path
 
 
 def model_card(run, model, mlm_loss, rows, name, license=None):

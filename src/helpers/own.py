@@ -289,7 +289,7 @@ def _names(examples, values, label, name):
                 else "Is it a column of text? Name that of the labels with label="
             )
         )
-    alike: dict[str, str] = {}
+    alike = {}
     for one in found:
         other = alike.setdefault(one.lower(), one)
         if other != one:

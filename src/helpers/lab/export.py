@@ -143,6 +143,9 @@ def model_card(run, model, mlm_loss, rows, name, license=None):
         scores=scores,
         rates=sorted(set(scores.learning_rate)) or profile.learning_rates,
         seed=run.seed if values.seed is None else values.seed,
+        own={task.name: task for task in profile.own_tasks},
+        named=_tasks(profile, scores),
+        public_data=lambda task: _public_data(profile, task),
         options=json.dumps(dict(values.options)),
         note=machine.provenance(),
         POCKET=profiles.POCKET,
@@ -154,15 +157,16 @@ def model_card(run, model, mlm_loss, rows, name, license=None):
 
 def _metadata(run, scores, name, license, family):
     """What the hub reads: the card's front matter."""
-    profile, glue = run.profile, run.profile.fine_tuning.glue
-    hub_ids = {corpus[0] for corpus, _ in profile.pretraining.corpora} | {glue}
+    profile = run.profile
+    hub_ids = {corpus[0] for corpus, _ in profile.pretraining.corpora}
+    hub_ids |= {data for task in _tasks(profile, scores) if (data := _public_data(profile, task))}
     results = [
         EvalResult(
             task_type="text-classification",
             task_name=f"{tasks.title(row.task)}, after fine-tuning",
             # the hub groups by task: only this tells conditions apart
             metric_name=f"{row.metric} ({CONDITIONS[row.condition].label})",
-            dataset_type=glue,
+            dataset_type=_public_data(profile, row.task) or row.task,
             dataset_name=tasks.title(row.task),
             dataset_config=row.task,
             dataset_split="validation",
@@ -183,6 +187,18 @@ def _metadata(run, scores, name, license, family):
         metrics=sorted(set(scores.metric)) or None,
         eval_results=results or None,
     )
+
+
+def _tasks(profile, scores):
+    """The tasks that a card names: those with scores, or else the profile's."""
+    return list(dict.fromkeys(scores.task)) or list(profile.tasks)
+
+
+def _public_data(profile, name):
+    """The hub id of a task's data; None for a file, whose path tells others nothing."""
+    own = {task.name: task for task in profile.own_tasks}
+    data = own[name].data if name in own else profile.fine_tuning.glue
+    return None if Path(data).exists() else data
 
 
 def _scores(run, rows):

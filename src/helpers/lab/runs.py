@@ -189,9 +189,9 @@ def plan(
     profile = profile or current()
     check_values(profile)
     check_profile(profile)
-    warn_outside(profile)
     conditions, sparsities, tasks, seeds = map(list, (conditions, sparsities, tasks, seeds))
     rates = list(profile.learning_rates if learning_rates is None else learning_rates)
+    warn_outside(profile.replace(learning_rates=tuple(rates)))
     for task in tasks:
         profile = with_own(profile, task)
     tasks = [check_task_of(profile, task) for task in tasks]

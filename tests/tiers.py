@@ -15,6 +15,7 @@ FILES = {
     "test_live",
     "test_notebooks",
     "test_pocket_bert",
+    "test_portable",
     "test_ray",
     "test_store",
     "test_training",

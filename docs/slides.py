@@ -20,10 +20,8 @@ from pathlib import Path
 import nbformat
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from still import VIEW, widget_state
+from still import PREDICT, VIEW, widget_state
 
-# as helpers.lesson.predictions puts it
-PREDICT = "<b>Predict first.</b>"
 UNCOMMITTED = " (You have not committed to a prediction above.)"
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>

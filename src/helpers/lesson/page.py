@@ -46,7 +46,7 @@ def thinned(values: Sequence, start: Any, stops: int = STOPS) -> list:
 
 
 def described(name: str, control: ipywidgets.Widget, values: Sequence) -> dict:
-    """A control as a page shows it: name, kind, label, the words for its values, where it starts."""
+    """A control on a page: name, kind, label, the words for its values, where it starts."""
     slider = isinstance(control, (ipywidgets.SelectionSlider, ipywidgets.IntSlider))
     words = [str(value) for value in values]
     if hasattr(control, "options"):

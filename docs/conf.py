@@ -16,10 +16,9 @@ import nbformat
 from pybtex.database import parse_file
 
 DOCS = Path(__file__).parent
-EXECUTED = os.environ.get("EXECUTED")
 sys.path.insert(0, str(DOCS))
 import living  # noqa: E402
-from slides import printed  # noqa: E402
+import slides  # noqa: E402
 from still import still  # noqa: E402
 from teaching import answers, read  # noqa: E402
 
@@ -83,6 +82,7 @@ notebooks/*
 {LINES}
 ```
 """
+LIVE = '<div class="regimes"><p>The figure of the three regimes; it needs scripts.</p></div>'
 
 
 def _addresses():
@@ -113,30 +113,36 @@ def cite(text):
     return re.sub(r"\]\((https?://[^)\s]+)\)", cited, text)
 
 
+def executed(path):
+    """The notebook as it was executed, if it was; else the committed one."""
+    run = Path(os.environ.get("EXECUTED", path.parent), path.name)
+    return run if run.exists() else path
+
+
 def prepare(app, docname, source):
     """A source as Sphinx is to see it."""
     if not docname.startswith("notebooks/"):
         source[0] = cite(source[0])
         if docname == root_doc:
-            source[0] += CONTENTS
+            # the README's figure, alive
+            source[0] = re.sub(r"!\[[^\]]*\]\(docs/regimes\.png\)", LIVE, source[0] + CONTENTS)
         if docname == "docs/teaching":
             source[0] += f"\n\n## The answers as the notebooks print them\n\n{answers(read())}\n"
         return
-    text = source[0]
-    if EXECUTED and (run := Path(EXECUTED, f"{docname.removeprefix('notebooks/')}.ipynb")).exists():
-        text = run.read_text(encoding="utf-8")
+    path = executed(DOCS.parent / f"{docname}.ipynb")
 
     def keep(packed):
         name = f"{docname.removeprefix('notebooks/')}-{len(EXPLORERS)}"
         EXPLORERS[name] = packed
         return name
 
-    notebook = still(nbformat.reads(text, as_version=4), keep, living.shipped)
+    notebook = still(nbformat.read(path, as_version=4), keep, living.shipped)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = cite(cell.source)
         else:  # what is printed below a figure describes it
-            said = " ".join(printed(cell)[0]) or "A figure; the text around it says what it shows."
+            said = " ".join(slides.printed(cell)[0])
+            said = said or "A figure; the text around it says what it shows."
             cell.metadata["mystnb"] = {"image": {"alt": said}}
     source[0] = nbformat.writes(notebook)
 
@@ -150,6 +156,8 @@ def write_scripts(app, exception):
     for name, packed in EXPLORERS.items():
         text = f'(window.explorers ??= {{}})["{name}"] = "{packed}";\n'
         (static / "explorers" / f"{name}.js").write_text(text, encoding="utf-8")
+    paths = sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb"))
+    slides.write([executed(path) for path in paths], Path(app.outdir, "slides"))
     (static / "pocket-bert.js").write_text(living.pocket_bert(), encoding="utf-8")
     (static / "regimes.js").write_text(living.regimes(), encoding="utf-8")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from matplotlib.colors import to_hex
 
-from helpers import analysis, data, paper, plots, profiles, reference, training
+from helpers import analysis, data, paper, plots, profiles, reference, tasks, training
 from helpers.lesson import page, widgets
 from helpers.lesson.widgets.matrices import GROUPS
 from helpers.lesson.widgets.results import looks, points
@@ -60,17 +60,20 @@ def shipped(source: str) -> str | None:
 
 
 def regimes() -> str:
-    """The front page's figure: our curves and regimes beside the paper's."""
+    """The figure of the regimes: ours and a real model's beside the paper's."""
     panels = []
-    for name, rows in both().items():
+    minilm = reference.rows("minilm").query("task == 'sst2'")
+    ours, theirs = both().items()
+    for name, rows in (ours, (reference.NAMES["minilm"], minilm), theirs):
         table = analysis.curve_table(rows)
-        seeds = rows.seed.nunique()
+        names, seeds = rows.task.unique(), rows.seed.nunique()
+        what = tasks.NAMES[names[0]] if len(names) == 1 else f"mean over {len(names)} tasks"
         runs = f"{seeds} seeds, 95% intervals" if seeds > 1 else "one run a point"
         shown = [c for c in plots.THE_FOUR if c in set(table.condition)]
         panels.append(
             {
                 "name": name,
-                "title": f"{name}: mean over {rows.task.nunique()} tasks, {runs}",
+                "title": f"{name}: {what}, {runs}",
                 "label": plots.METRIC_LABEL["accuracy"],
                 "unit": "%",
                 "lines": [

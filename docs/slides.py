@@ -4,8 +4,9 @@ From a shell: ``python docs/slides.py --out build/slides``. What comes onto a sl
 rule, so that slides never differ from the notebooks: the title and its question; each section's
 heading with its first paragraph, lists, tables and equations; each question to think about, on a
 slide before the figure; each figure with the sentence printed below it; each exercise; what was
-found. Code does not, and the rest of the text goes into the speaker's notes (key S). Nothing is
-loaded from the web.
+found. Code does not, and the rest of the text goes into the speaker's notes (key S). What the
+teaching page says of a notebook stands in the notes of its first slide. Nothing is loaded from the
+web.
 """
 
 import argparse
@@ -260,6 +261,13 @@ def slides(notebook):
     return [slide for slide in made if any(slide.body)]
 
 
+def teacher(number):
+    """What the teaching page says of a notebook, by its number such as "03", as HTML."""
+    text = (Path(__file__).parent / "teaching.md").read_text(encoding="utf-8")
+    section = re.search(rf"^### {number} · .*?\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE)
+    return render(section[1]) if section else ""
+
+
 def write(notebooks, out):
     """Write the slides of each notebook, an index, and all that they load, into a folder.
 
@@ -281,6 +289,7 @@ def write(notebooks, out):
     items = []
     for path in notebooks:
         made = slides(nbformat.read(path, as_version=4))
+        made[0].notes.append(teacher(path.stem[:2]))
         title = html.escape(made[0].heading)
         page = PAGE.format(title=title, slides="\n".join(slide.html() for slide in made))
         (out / f"{path.stem}.html").write_text(page, encoding="utf-8")

@@ -13,6 +13,7 @@ FILES = {
     "test_later",
     "test_live",
     "test_notebooks",
+    "test_pages",
     "test_pocket_bert",
     "test_ray",
     "test_store",

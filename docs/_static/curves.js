@@ -186,7 +186,8 @@ function showCurves(box, data) {
 }
 
 /* Our regimes beside the paper's. */
-function showRegimes(box, { panels }) {
+function showRegimes(box, { panels: all }) {
+  const panels = box.dataset.panels ? box.dataset.panels.split(",").map((place) => all[place]) : all;
   const value = element("p", { className: "value" }, "Point at a dot, or use the arrow keys in a figure.");
   value.setAttribute("aria-live", "polite");
   const figures = panels.map(() => element("div", { className: "chart" }));

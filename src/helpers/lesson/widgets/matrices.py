@@ -221,8 +221,8 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
     on_page = {
         "final": (0.5, 0.7, 0.8, 0.9, 0.95),
         "initial": (0.0, 0.3),
-        "begin": (0, step * 10),
-        "end": (step * 10, steps // 2 // step * step, steps // step * step),
+        "begin": (0, steps // 5),
+        "end": (steps // 5, steps // 2, steps),
         "exponent": (1, 2, 3, 6),
     }
     return Explorer(stage, controls, moving=tuple(controls), on_page=on_page)

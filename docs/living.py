@@ -83,6 +83,7 @@ def regimes() -> str:
                 "regimes": [
                     {
                         "kind": kind.replace("open", "?"),
+                        "short": plots.REGIMES[kind][1],
                         "from": start / 100,
                         "to": stop / 100,
                         "color": to_hex(plots.REGIMES[kind][0]),

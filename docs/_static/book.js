@@ -17,10 +17,10 @@ async function startForgets(box) {
   });
   const table = element("div", { className: "words" }), said = element("p", { className: "said" });
   said.setAttribute("aria-live", "polite");
-  const column = (heading, words, kept) =>
+  const column = (heading, words, kept, longest) =>
     element("table", {}, element("caption", {}, heading), element("tbody", {}, ...words.map(({ word, probability }) => {
       const bar = element("span", { className: "bar" });
-      bar.style.width = `${100 * probability}%`;
+      bar.style.width = `${(100 * probability) / longest}%`;
       return element("tr", { className: kept.has(word) ? "kept" : "new" }, element("th", { scope: "row" }, word),
         element("td", {}, percent(probability)), element("td", { className: "bars" }, bar));
     })));
@@ -32,7 +32,9 @@ async function startForgets(box) {
     try {
       const dense = bert.topWords(sentence.value), pruned = bert.topWords(sentence.value, chosen, sparsity);
       const before = new Set(dense.map(({ word }) => word)), after = new Set(pruned.map(({ word }) => word));
-      table.replaceChildren(column("dense", dense, after), column(`pruned to ${slider.value}%`, pruned, before));
+      const longest = Math.max(dense[0].probability, pruned[0].probability);
+      table.replaceChildren(column("dense", dense, after, longest),
+        column(`pruned to ${slider.value}%`, pruned, before, longest));
       const kept = [...before].filter((word) => after.has(word)).length, strange = bert.unknown(sentence.value);
       said.textContent = `${kept} of the dense model's five words are still among the first five.`
         + (strange.length ? ` The model has never seen: ${strange.join(", ")}.` : "");

@@ -50,12 +50,13 @@ function drawCurves(box, { lines, floors = [], regimes = [], label, unit, bands 
     const y = (value) => bottom - ((bottom - top) * (value - low)) / (high - low);
     const svg = svgNode("svg", { width, height, tabindex: 0, role: "application",
       "aria-label": `${label} against sparsity. Left and right: sparsity; up and down: line.` });
-    for (const { from, to, kind, color } of regimes) {
+    for (const { from, to, kind, short, color } of regimes) {
       svg.append(svgNode("rect", { x: x(from), y: top, width: x(Math.min(to, 1)) - x(from), height: bottom - top,
                                    fill: color, opacity: 0.16 }));
-      kind.split(" and ").forEach((word, row) => svg.append(svgNode("text", {
-        x: (x(from) + x(Math.min(to, 1))) / 2, y: top + 14 + 13 * row, "text-anchor": "middle" },
-        row ? `+ ${word}` : word)));
+      const room = x(Math.min(to, 1)) - x(from), words = kind.split(" and "); // a letter takes 7 pixels
+      const fits = words.every((word, row) => 7 * (word.length + 2 * row) < room);
+      (fits ? words.map((word, row) => (row ? `+ ${word}` : word)) : short.split("\n")).forEach((word, row) =>
+        svg.append(svgNode("text", { x: x(from) + room / 2, y: top + 14 + 13 * row, "text-anchor": "middle" }, word)));
     }
     for (const tick of ticks(low, high)) {
       svg.append(svgNode("line", { x1: left, x2: right, y1: y(tick), y2: y(tick), class: "grid" }),

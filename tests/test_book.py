@@ -476,7 +476,7 @@ def test_in_a_browser_without_the_web(book, decks):
 MOVE = """async () => {
     const failed = [], where = (box) => box.dataset.explorer ?? box.className;
     const until = async (test) => {
-        for (let i = 0; i < 1200 && !test(); i++) await new Promise((go) => setTimeout(go, 100));
+        for (let i = 0; i < 300 && !test(); i++) await new Promise((go) => setTimeout(go, 100));
         return test();
     };
     for (const box of document.querySelectorAll(".explorer, .forgets, .regimes")) {

@@ -24,13 +24,16 @@ async function startForgets(box) {
       return element("tr", { className: kept.has(word) ? "kept" : "new" }, element("th", { scope: "row" }, word),
         element("td", {}, percent(probability)), element("td", { className: "bars" }, bar));
     })));
+  let asked, dense; // the dense model's words change with the sentence only
   const show = () => {
     const sparsity = slider.value / 100, chosen = groups.filter(({ input }) => input.checked).map(({ name }) => name);
     shown.textContent = `${slider.value}%`;
     slider.setAttribute("aria-valuetext", shown.textContent);
     const started = performance.now();
     try {
-      const dense = bert.topWords(sentence.value), pruned = bert.topWords(sentence.value, chosen, sparsity);
+      if (asked !== sentence.value) dense = bert.topWords(sentence.value);
+      asked = sentence.value;
+      const pruned = bert.topWords(sentence.value, chosen, sparsity);
       const before = new Set(dense.map(({ word }) => word)), after = new Set(pruned.map(({ word }) => word));
       const longest = Math.max(dense[0].probability, pruned[0].probability);
       table.replaceChildren(column("dense", dense, after, longest),

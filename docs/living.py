@@ -67,7 +67,7 @@ def regimes() -> str:
     for name, rows in (ours, (reference.NAMES["minilm"], minilm), theirs):
         table = analysis.curve_table(rows)
         names, seeds = rows.task.unique(), rows.seed.nunique()
-        what = tasks.NAMES[names[0]] if len(names) == 1 else f"mean over {len(names)} tasks"
+        what = tasks.title(names[0]) if len(names) == 1 else f"mean over {len(names)} tasks"
         runs = f"{seeds} seeds, 95% intervals" if seeds > 1 else "one run a point"
         shown = [c for c in plots.THE_FOUR if c in set(table.condition)]
         panels.append(

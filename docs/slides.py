@@ -146,13 +146,17 @@ def questions(cell, state):
     return asked
 
 
+def _said(output):
+    """What was printed, or shown as sentences in Markdown."""
+    if output.output_type == "stream":
+        return "".join(output.text) if output.name == "stdout" else ""
+    data = output.get("data", {})
+    return "".join(data.get("text/plain", "")) if "text/markdown" in data else ""
+
+
 def printed(cell):
-    """What a cell printed: the last lines, as many as are read from a slide, and all of them."""
-    text = "".join(
-        "".join(output.text)
-        for output in cell.get("outputs", [])
-        if output.output_type == "stream" and output.name == "stdout"
-    )
+    """What a cell said: the last lines, as many as are read from a slide, and all of them."""
+    text = "\n".join(map(_said, cell.get("outputs", []))).replace("**", "")
     lines = [line for line in text.replace(UNCOMMITTED, "").splitlines() if line]
     read = [
         line for line in lines if not line.lstrip().startswith("python -m")

@@ -175,7 +175,7 @@ def test_predictions_stand_alone_and_are_compared(name):
 @each_notebook
 def test_each_figure_says_its_message(name):
     for cell, images in figures(name):
-        said = "".join(output.text for output in cell.outputs if output.get("name") == "stdout")
+        said = "".join(map(notebooks.said, cell.outputs))
         assert re.search(r"\w+\W+\w+", said), (
             f"this cell shows a figure and prints no sentence beside it:\n{cell.source}"
         )

@@ -67,3 +67,18 @@ def test_an_answer_is_shown_as_it_is_written():
     guess = predictions.choice("Which?", ["s < 0.5", "s > 0.5"])
     guess.commit("s < 0.5")
     assert "<b>s &lt; 0.5</b>" in guess.readout.value
+
+
+def test_a_whole_sentence_is_silent_about_a_prediction_that_nobody_made():
+    guess = predictions.number("How much?")
+    sentence = "The net reads {} of the digits."
+    assert guess.against(9.5, sentence) == "The net reads **9.5%** of the digits."
+    guess.commit(40)
+    judged = "The net reads **9.5%** of the digits. You predicted 40%: 30.5 points too high."
+    assert guess.against(9.5, sentence) == judged
+    assert guess.against(55, sentence).endswith("You predicted 40%: 15 points too low.")
+    assert guess.against(40, sentence).endswith("You predicted 40%, and so it is.")
+    which = predictions.choice("Which?", ["early", "late"])
+    assert which.against("late", "It is {}.") == "It is **late**."
+    which.commit("early")
+    assert which.against("late", "It is {}.") == "It is **late**. You predicted early."

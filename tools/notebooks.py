@@ -160,20 +160,29 @@ def normalise(notebook: NotebookNode) -> None:
         cell.metadata.pop("execution", None)
 
 
-def describe_figures(notebook: NotebookNode) -> None:
-    """Give each figure what its cell prints as alternative text, in place.
+def said(output: NotebookNode) -> str:
+    """What an output says in words: what was printed, or `helpers.lesson.say` showed; else ""."""
+    if output.get("name") == "stdout":
+        return output.text
+    data = output.get("data", {})
+    return "".join(data.get("text/plain", "")) if "text/markdown" in data else ""
 
-    It is the text after the figure, or else all that the cell prints.
+
+def describe_figures(notebook: NotebookNode) -> None:
+    """Give each figure what its cell says as alternative text, in place.
+
+    It is the text after the figure, or else all that the cell says.
     """
     for cell in notebook.cells:
         outputs = cell.get("outputs", [])
-        printed = "".join(output.text for output in outputs if output.get("name") == "stdout")
+        printed = " ".join(filter(None, map(said, outputs)))
         after = ""
         for output in reversed(outputs):
-            if output.get("name") == "stdout":
-                after = output.text
+            if said(output):
+                after = f"{said(output)} {after}"
             elif "image/png" in output.get("data", {}) and (text := (after or printed).split()):
-                output.metadata.setdefault("image/png", {})["alt"] = " ".join(text)
+                plain = " ".join(text).replace("**", "")  # bold only where it is shown
+                output.metadata.setdefault("image/png", {})["alt"] = plain
 
 
 def state(notebook: NotebookNode, minutes: float, megabytes: float) -> None:

@@ -96,12 +96,15 @@ class Prediction(ipywidgets.VBox):
             options["labels"] = [*(text.get_text() for text in before.texts), line.get_label()]
         ax.legend(**options | legend)
 
-    def against(self, outcome: float | str) -> str:
-        """A sentence that sets the prediction beside what came out.
+    def against(self, outcome: float | str, sentence: str = "") -> str:
+        """What came out, and beside it the prediction.
 
         Parameters
         ----------
         outcome : float or str
+        sentence : str
+            Says what came out, with ``{}`` in place of the outcome. A prediction that nobody made
+            is then not spoken of.
 
         Returns
         -------
@@ -115,6 +118,9 @@ class Prediction(ipywidgets.VBox):
                 "marks": self._place and self._place.marks,
             }
             display({page.OUTCOME: told}, raw=True)
+        if sentence:
+            said = sentence.format(f"**{self._said(outcome)}**")
+            return said if self.value is None else f"{said} {self._judged(outcome)}"
         if self.value == outcome:
             return f"You said {self._said(outcome)}; so it is."
         if self.value is None:
@@ -127,6 +133,17 @@ class Prediction(ipywidgets.VBox):
         return (
             f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {more}."
         )
+
+    def _judged(self, outcome):
+        """A sentence on a prediction that was made."""
+        said = f"You predicted {self._said(self.value)}"
+        if self.value == outcome:
+            return f"{said}, and so it is."
+        if isinstance(outcome, str):
+            return f"{said}."
+        unit = "points" if self.unit == "%" else self.unit
+        side = "low" if outcome > self.value else "high"
+        return f"{said}: {abs(outcome - self.value):.6g} {unit} too {side}.".replace("  ", " ")
 
 
 class _Place(Artist):

@@ -24,6 +24,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..saying import say
+
 BEGIN, END, TODO = "### BEGIN SOLUTION", "### END SOLUTION", "...  # your code here"
 
 
@@ -116,16 +118,16 @@ def check(function):
         )
     exercise = known[function.__name__]
     if _untouched(function, exercise):
-        print(
+        say(
             "○ Nothing there yet: write your code in place of the dots and run the cell again. "
             "Until then the solution stands in."
         )
         return exercise.solution
     try:
-        print(f"✔ Right. {judge(function, exercise)}")
+        say(f"✔ Right. {judge(function, exercise)}")
         return function
     except Wrong as wrong:
-        print(f"✘ {wrong} Until it is right, the solution stands in.")
+        say(f"✘ {wrong} Until it is right, the solution stands in.")
         return exercise.solution
 
 

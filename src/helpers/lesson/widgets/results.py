@@ -58,7 +58,7 @@ def results_explorer(
         ax.legend(handles=legend, loc="center left", bbox_to_anchor=(1, 0.5))
         ax.set_ylabel((plots.RELATIVE_LABEL if relative else plots.METRIC_LABEL)[metric])
         plots.sparsity_axis(ax)
-        ax.set_title(tasks.NAMES[task] if task else "mean over tasks")
+        ax.set_title(tasks.title(task) if task else "mean over tasks")
         if source == "mine":
             return _own_runs(mine, metric, task)
         return _ends(*next(iter(used.items())), metric, conditions, relative)
@@ -161,7 +161,7 @@ def points(table, condition, metric="accuracy", relative=False):
 def first_tasks(sources):
     """The tasks of the first source, as menus show them: label and name."""
     first = next(iter(sources.values()))
-    return [("mean over tasks", "")] + [(tasks.NAMES[t], t) for t in first.task.unique()]
+    return [("mean over tasks", "")] + [(tasks.title(t), t) for t in first.task.unique()]
 
 
 def _own_runs(mine, metric, task):

@@ -106,7 +106,7 @@ def states(explorer, positions: Mapping[str, Sequence], offered) -> dict:
             key = ",".join(str(at[name]) for name in values)
             made["states"][key] = [svg(figure, scene.artists), sentence]
         # last: the room that the layout finds does not depend on what moves
-        rest = [figure.patch, *(a for a in figure.get_children() if a is not figure.patch)]
+        rest = [part for part in figure.get_children() if part is not figure.patch]  # the ground
         for artist in scene.artists:
             artist.set_visible(False)
         made["rest"][",".join(map(str, places))] = svg(figure, rest)
@@ -134,6 +134,6 @@ def svg(figure: Figure, artists: Iterable[Artist]) -> str:
     drawing = buffer.getvalue()
     drawing = drawing[drawing.index(">", drawing.index("<svg")) + 1 : drawing.rindex("</svg>")]
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
-    # a tenth of a point is finer than any eye
-    drawing = re.sub(r"(?<=[\d])\.(\d{2})\d+", r".\1", drawing)
+    # a hundredth of a point is finer than any eye; what is below 1 may be a scale
+    drawing = re.sub(r"\b([1-9]\d*\.\d{2})\d+", r"\1", drawing)
     return re.sub(r"\s*\n\s*", " ", drawing).strip()

@@ -26,7 +26,7 @@ setup: $(VENV)/.installed  ## install what is missing into .venv
 # is nearly as fast as two.
 run test test-fast versions-check: export OMP_NUM_THREADS ?= 1
 
-run: setup  ## execute every notebook; executed notebooks and HTML go to build/
+run: setup  ## execute every notebook and make the book of them, in build/book
 	@$(BIN)/python -m tools.notebooks --out build
 
 test: setup  ## run the whole test suite, every notebook included; make test JOBS=1 in one process
@@ -55,7 +55,7 @@ binder-check:  ## make Binder's environment in build/binder, and run notebook 00
 	@build/binder/bin/python -m pip --disable-pip-version-check install -qq $(CPU) -r build/binder/pip.txt
 	@PATH="$(CURDIR)/build/binder/bin:$$PATH" binder/postBuild > /dev/null
 	@! build/binder/bin/python -m pip list 2> /dev/null | grep -iE '^(nvidia|cuda|triton)' || { echo "these are for GPUs"; exit 1; }
-	@binder/start build/binder/bin/python -m tools.notebooks --only 00 --out build/binder/out
+	@binder/start build/binder/bin/python -m tools.notebooks --only 00 --no-book --out build/binder/out
 	@$(PYTHON) -m venv build/repo2docker
 	@build/repo2docker/bin/python -m pip --disable-pip-version-check install -qq jupyter-repo2docker
 	@build/repo2docker/bin/jupyter-repo2docker --no-build --debug --user-id 1000 --user-name jovyan . > build/binder/Dockerfile 2>&1
@@ -105,8 +105,8 @@ $(VENV)/.installed: pyproject.toml
 	@$(PIP) -e '.[test,dev,browser,ray,book]'
 	@touch $@
 
-book: setup  ## build the course as a web site in build/book, which needs nothing from the web
-	@$(BIN)/python -m sphinx -E -q -n -W --keep-going -c docs . build/book && echo "the book is in build/book/index.html"
+book: setup  ## the book of the committed notebooks, with slides, in build/book; it needs nothing from the web
+	@$(BIN)/python -m sphinx -E -q -n -W --keep-going -c docs . build/book && echo "open this in a browser: $(CURDIR)/build/book/index.html"
 
 slides: setup  ## make slides from the notebooks, in build/slides
 	@$(BIN)/python docs/slides.py --out build/slides

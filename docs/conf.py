@@ -1,10 +1,12 @@
 """The book: README, notebooks and documents as a web site (``make book``).
 
-It loads nothing from the web. The notebooks are shown with the outputs they are committed with;
-nothing is executed. They hold nothing that only Sphinx understands: citations are added here, and
-widgets become pictures (`still.py`).
+It loads nothing from the web. The notebooks are shown with the outputs they are committed with, or
+with those of the folder that the variable EXECUTED names (``make run``); nothing is executed here.
+They hold nothing that only Sphinx understands: citations are added here, and widgets become what
+lives on a page (`still.py`, `living.py`).
 """
 
+import os
 import re
 import sys
 from importlib.util import find_spec
@@ -15,7 +17,8 @@ from pybtex.database import parse_file
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS))
-from slides import printed  # noqa: E402
+import living  # noqa: E402
+import slides  # noqa: E402
 from still import still  # noqa: E402
 from teaching import answers, read  # noqa: E402
 
@@ -43,7 +46,10 @@ html_static_path = [
 ]
 mathjax_path = "tex-svg.js"
 html_css_files = ["book.css"]
+html_js_files = ["explorers.js", "curves.js", "book.js"]
+html_show_search_summary = False  # a page from a disk may fetch nothing
 html_additional_pages = {"index": "index.html"}
+html_sidebars = {"index": []}
 templates_path = ["_templates"]
 html_copy_source = True  # for the button that downloads a notebook
 html_sourcelink_suffix = ""
@@ -76,6 +82,7 @@ notebooks/*
 {LINES}
 ```
 """
+LIVE = '<div class="regimes"><p>The figure of the three regimes; it needs scripts.</p></div>'
 
 
 def _addresses():
@@ -91,6 +98,7 @@ def _addresses():
 
 
 ADDRESSES = _addresses()
+EXPLORERS = {}  # name → packed; filled while the notebooks are read
 
 
 def cite(text):
@@ -105,24 +113,55 @@ def cite(text):
     return re.sub(r"\]\((https?://[^)\s]+)\)", cited, text)
 
 
+def executed(path):
+    """The notebook as it was executed, if it was; else the committed one."""
+    run = Path(os.environ.get("EXECUTED", path.parent), path.name)
+    return run if run.exists() else path
+
+
 def prepare(app, docname, source):
     """A source as Sphinx is to see it."""
     if not docname.startswith("notebooks/"):
         source[0] = cite(source[0])
         if docname == root_doc:
-            source[0] += CONTENTS
+            # the README's figure, alive
+            source[0] = re.sub(r"!\[[^\]]*\]\(docs/regimes\.png\)", LIVE, source[0] + CONTENTS)
         if docname == "docs/teaching":
             source[0] += f"\n\n## The answers as the notebooks print them\n\n{answers(read())}\n"
         return
-    notebook = still(nbformat.reads(source[0], as_version=4))
+    path = executed(DOCS.parent / f"{docname}.ipynb")
+
+    def keep(packed):
+        name = f"{docname.removeprefix('notebooks/')}-{len(EXPLORERS)}"
+        EXPLORERS[name] = packed
+        return name
+
+    notebook = still(nbformat.read(path, as_version=4), keep, living.shipped)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = cite(cell.source)
         else:  # what is printed below a figure describes it
-            said = " ".join(printed(cell)[0]) or "A figure; the text around it says what it shows."
+            said = " ".join(slides.printed(cell)[0])
+            said = said or "A figure; the text around it says what it shows."
             cell.metadata["mystnb"] = {"image": {"alt": said}}
     source[0] = nbformat.writes(notebook)
 
 
+def write_scripts(app, exception):
+    """Write the scripts with what lives on the pages."""
+    if exception or app.builder.format != "html":
+        return
+    static = Path(app.outdir, "_static")
+    (static / "explorers").mkdir(exist_ok=True)
+    for name, packed in EXPLORERS.items():
+        text = f'(window.explorers ??= {{}})["{name}"] = "{packed}";\n'
+        (static / "explorers" / f"{name}.js").write_text(text, encoding="utf-8")
+    paths = sorted((DOCS.parent / "notebooks").glob("[0-9]*.ipynb"))
+    slides.write([executed(path) for path in paths], Path(app.outdir, "slides"))
+    (static / "pocket-bert.js").write_text(living.pocket_bert(), encoding="utf-8")
+    (static / "regimes.js").write_text(living.regimes(), encoding="utf-8")
+
+
 def setup(app):
     app.connect("source-read", prepare)
+    app.connect("build-finished", write_scripts)

@@ -4,8 +4,9 @@ From a shell: ``python docs/slides.py --out build/slides``. What comes onto a sl
 rule, so that slides never differ from the notebooks: the title and its question; each section's
 heading with its first paragraph, lists, tables and equations; each question to think about, on a
 slide before the figure; each figure with the sentence printed below it; each exercise; what was
-found. Code does not, and the rest of the text goes into the speaker's notes (key S). Nothing is
-loaded from the web.
+found. Code does not, and the rest of the text goes into the speaker's notes (key S). What the
+teaching page says of a notebook stands in the notes of its first slide. Nothing is loaded from the
+web.
 """
 
 import argparse
@@ -20,10 +21,8 @@ from pathlib import Path
 import nbformat
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
-from still import VIEW, widget_state
+from still import PREDICT, VIEW, widget_state
 
-# as helpers.lesson.predictions puts it
-PREDICT = "<b>Predict first.</b>"
 UNCOMMITTED = " (You have not committed to a prediction above.)"
 LONGEST = 400  # characters of a paragraph, or of printed lines, that are still read from a slide
 PAGE = """<!DOCTYPE html>
@@ -266,6 +265,13 @@ def slides(notebook):
     return [slide for slide in made if any(slide.body)]
 
 
+def teacher(number):
+    """What the teaching page says of a notebook, by its number such as "03", as HTML."""
+    text = (Path(__file__).parent / "teaching.md").read_text(encoding="utf-8")
+    section = re.search(rf"^### {number} · .*?\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE)
+    return render(section[1]) if section else ""
+
+
 def write(notebooks, out):
     """Write the slides of each notebook, an index, and all that they load, into a folder.
 
@@ -287,6 +293,7 @@ def write(notebooks, out):
     items = []
     for path in notebooks:
         made = slides(nbformat.read(path, as_version=4))
+        made[0].notes.append(teacher(path.stem[:2]))
         title = html.escape(made[0].heading)
         page = PAGE.format(title=title, slides="\n".join(slide.html() for slide in made))
         (out / f"{path.stem}.html").write_text(page, encoding="utf-8")

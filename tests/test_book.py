@@ -472,6 +472,138 @@ def test_in_a_browser_without_the_web(book, decks):
     assert not asked and not errors
 
 
+# Moves all that lives on a page, as events do; says what stays as it was or is empty
+MOVE = """async () => {
+    const failed = [], where = (box) => box.dataset.explorer ?? box.className;
+    const until = async (test) => {
+        for (let i = 0; i < 300 && !test(); i++) await new Promise((go) => setTimeout(go, 100));
+        return test();
+    };
+    for (const box of document.querySelectorAll(".explorer, .forgets, .regimes")) {
+        box.scrollIntoView();
+        if (!(await until(() => box.classList.contains("ready")))) {
+            failed.push(`${where(box)} does not start`);
+            continue;
+        }
+        const state = () => [...box.querySelectorAll(".picture img, .said, .words, .chart, .value")]
+            .map((part) => part.src ?? part.innerHTML).join();
+        const move = (input) => {
+            if (input.type === "range") {
+                const [low, high] = [Number(input.min), Number(input.max)];
+                const aim = Math.round(low + 0.7 * (high - low));
+                input.value = aim === Number(input.value) ? low : aim;
+            } else if (input.tagName === "SELECT")
+                input.selectedIndex = (input.selectedIndex + 1) % input.options.length;
+            else if (input.type === "checkbox") input.checked = !input.checked;
+            else input.value = "one lion [MASK] the hat .";
+            for (const kind of ["input", "change"])
+                input.dispatchEvent(new Event(kind, {bubbles: true}));
+        };
+        for (const input of box.querySelectorAll("input, select")) {
+            const before = state();
+            move(input);
+            if (state() === before && input.options?.length !== 1)
+                failed.push(`${where(box)}: ${input.closest("label").innerText} changes nothing`);
+            if (input.type === "checkbox") move(input);
+            for (const said of box.querySelectorAll(".said"))
+                if (!said.innerText.trim()) failed.push(`${where(box)} says nothing`);
+        }
+        for (const chart of box.querySelectorAll(".chart svg")) {
+            const before = state();
+            chart.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight", bubbles: true}));
+            if (state() === before) failed.push(`${where(box)}: no value under the keyboard`);
+        }
+        for (const image of box.querySelectorAll("img"))
+            if (!(await until(() => image.complete)) || !image.naturalWidth)
+                failed.push(`${where(box)} shows no picture`);
+    }
+    for (const form of document.querySelectorAll(".prediction")) {
+        form.requestSubmit();
+        const radio = form.querySelector("input[type=radio]"), said = form.querySelector(".said");
+        if (radio) {
+            if (said.innerText !== "Choose an answer first.") failed.push("a choice of nothing");
+            radio.click();
+            form.requestSubmit();
+        }
+        if (!said.innerText.startsWith("You say")) failed.push(form.dataset.question);
+    }
+    return failed;
+}"""
+# What a reader would stumble over, whatever the width
+LOOK = """() => {
+    const wrong = [], root = document.documentElement;
+    if (root.scrollWidth > root.clientWidth) wrong.push("the page scrolls sideways");
+    if (document.querySelector("details[open]")) wrong.push("something stands unfolded");
+    for (const output of document.querySelectorAll(".cell_output"))
+        if (!output.innerText.trim() && !output.querySelector("img, svg, input, .outcome"))
+            wrong.push("an output is blank");
+    for (const image of document.querySelectorAll(".cell_output img"))
+        if (!image.alt && !image.closest(".picture")) wrong.push("a figure says nothing");
+    return wrong;
+}"""
+
+
+def listen(page, name, wrong):
+    """Note what a page asks the web for and what goes wrong in it."""
+
+    def asked(request):
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            wrong.append((name, request.url))
+
+    page.on("request", asked)
+    page.on("pageerror", lambda error: wrong.append((name, str(error))))
+    page.on("console", lambda m: wrong.append((name, m.text)) if m.type == "error" else None)
+
+
+@needs_extra
+@needs_browser
+def test_every_page_lives_without_a_kernel_and_without_the_web(book):
+    """Opened from a disk: all controls move, nothing is blank, unfolded or too wide."""
+    from playwright.sync_api import sync_playwright
+
+    wrong, alive = [], set()
+    pages = [n for n in sorted(book) if not n.startswith(("slides/", "search", "genindex"))]
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        for name in pages:
+            page = browser.new_page(viewport={"width": 400, "height": 850})
+            page.set_default_timeout(300_000)
+            listen(page, name, wrong)
+            page.goto(book[name].path.as_uri())
+            wrong += [(name, what) for what in page.evaluate(MOVE)]
+            for width in (400, 1280):
+                page.set_viewport_size({"width": width, "height": 850})
+                page.wait_for_timeout(300)
+                wrong += [(name, width, what) for what in page.evaluate(LOOK)]
+            alive |= set(
+                page.evaluate("[...document.querySelectorAll('.ready')].map(b => b.className)")
+            )
+            page.close()
+        browser.close()
+    assert not wrong
+    assert {"explorer ready", "forgets ready", "regimes ready"} <= alive
+
+
+@needs_extra
+def test_the_book_is_small_and_its_pages_load_little(book):
+    root = book["index.html"].path.parent
+    sizes = {path: path.stat().st_size for path in root.rglob("*") if path.is_file()}
+    assert sum(sizes.values()) < 40e6
+    alive = [*root.glob("_static/explorers/*.js"), root / "_static/pocket-bert.js"]
+    assert len(alive) > 4 and max(sizes[path] for path in alive) < 2e6
+
+
+@needs_extra
+def test_the_first_slide_of_a_notebook_has_the_teachers_text(book):
+    teaching = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    (section,) = re.findall(r"^### 03 · .*?\n(.*?)^##", teaching, re.DOTALL | re.MULTILINE)
+    words = re.search(r"[A-Za-z ]{20,}", section)[0].strip()
+    first = (
+        book["slides/03_inside_bert.html"].path.read_text(encoding="utf-8").split("</section>")[0]
+    )
+    assert words in first.split('class="notes"')[1]
+
+
 BIBLIOGRAPHY = (ROOT / "docs" / "references.bib").read_text(encoding="utf-8")
 
 

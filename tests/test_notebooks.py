@@ -104,7 +104,7 @@ def run_in_place(folder):
                 str(folder),
                 "--out",
                 str(folder.parent / "out"),
-                "--no-html",
+                "--no-book",
                 "--in-place",
             ]
         )

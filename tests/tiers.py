@@ -14,6 +14,7 @@ FILES = {
     "test_later",
     "test_live",
     "test_notebooks",
+    "test_pages",
     "test_pocket_bert",
     "test_portable",
     "test_ray",

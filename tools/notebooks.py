@@ -1,4 +1,4 @@
-"""Execute the course's notebooks, with progress, and keep them and their HTML.
+"""Execute the course's notebooks, with progress, and make the book of them.
 
 From a shell: ``python -m tools.notebooks --out build``, or with ``--only 03`` just one. With
 ``--in-place`` the notebooks are written back, and the minutes and the memory that they took into
@@ -9,30 +9,28 @@ import argparse
 import base64
 import io
 import math
+import os
 import re
+import subprocess
 import sys
 import time
 from fnmatch import fnmatch
+from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from nbconvert import HTMLExporter
 from nbconvert.filters import strip_ansi
 from nbformat import NotebookNode
 from PIL import Image
 from tqdm import tqdm
-from traitlets.config import Config
 
 from helpers import machine
+from helpers.lesson import page
 
-# JupyterLab's page, whose figures have no alternative text of their own
-PAGE = """{% extends "lab/index.html.j2" %}
-{% block data_png scoped %}
-{%- set alt = output | get_metadata("alt", "image/png") or "" -%}
-{{ super() | replace("<img ", '<img alt="' ~ (alt | escape_html) ~ '" ') if alt else super() }}
-{%- endblock %}"""
+ROOT = Path(__file__).parent.parent
+
 STATED = re.compile(r"the cells take [\d.]+ minutes and [\d.]+ GB on \w+ CPU cores?")
 
 
@@ -118,7 +116,7 @@ def execute(notebook: NotebookNode, folder: Path, name: str) -> tuple[int, float
         extra_arguments=["--IPKernelApp.log_level=40"],
     )
     with tqdm(total=cells, desc=f"{name:26}", unit="cell") as bar:
-        client.execute()
+        client.execute(env={**os.environ, page.WISH: "1"})  # explorers live on pages, too
         minutes = (time.perf_counter() - started) / 60
         bar.set_postfix_str(f"{minutes:.1f} min, {peak:.0f} MB")
     return cells, minutes, peak
@@ -237,29 +235,22 @@ def state_in_readme(readme: Path, measured: dict[str, dict]) -> None:
     readme.write_text(text, encoding="utf-8")
 
 
-def to_html(notebook: NotebookNode, folder: Path, name: str) -> str:
-    """The notebook as one HTML page.
+def make_book(out: Path) -> str:
+    """Build the book of the notebooks in `out`, into its folder ``book``.
 
-    Its images are inside and described, and its links to other notebooks lead to their pages. Cells
-    that only prepare a place to run in, tagged ``remove-cell``, are left out.
-
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-    folder : Path
-        Where the notebook is.
-    name : str
-        Of the page.
+    Returns
+    -------
+    str
+        What to tell: where to click, or how to get what is missing.
     """
-    describe_figures(notebook)
-    resources = {"metadata": {"name": name, "path": str(folder)}}
-    settings = Config(
-        {"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["remove-cell"]}}
-    )
-    html, _ = HTMLExporter(
-        config=settings, raw_template=PAGE, embed_images=True
-    ).from_notebook_node(notebook, resources=resources)
-    return re.sub(r'href="(\d\d_\w+)\.ipynb', r'href="\1.html', html)
+    if find_spec("myst_nb") is None:
+        return "no book without its packages: pip install -e .[book]"
+    command = [sys.executable, "-m", "sphinx", "-E", "-q", "-c", "docs", ".", out / "book"]
+    print("\nmaking the book of them ...", flush=True)
+    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "EXECUTED": str(out)})
+    if done.returncode:
+        return "the book could not be made; what Sphinx says stands above"
+    return f"open this in a browser: {out / 'book/index.html'}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -294,12 +285,9 @@ def main(arguments: list[str] | None = None) -> int:
             nbformat.write(notebook, options.out / path.name)
         if options.in_place:
             write_back(notebook, path, rows[-1], measures=not kept)
-        if not options.no_html:
-            page = to_html(notebook, path.parent, path.stem)
-            (options.out / f"{path.stem}.html").write_text(page, encoding="utf-8")
 
     print_table(rows)
-    print(f"\nexecuted notebooks{'' if options.no_html else ' and HTML'} are in {options.out}")
+    print(f"\nexecuted notebooks are in {options.out}")
     if options.in_place and (kept or any(math.isnan(peak) for *_, peak in rows)):
         why = (
             f"{options.notebooks / 'runs'} has finished runs, which spare time; move it away to "
@@ -308,6 +296,8 @@ def main(arguments: list[str] | None = None) -> int:
             else "this system does not tell the memory of a process"
         )
         print(f"minutes and memory were not written: {why}")
+    if not options.no_book:
+        print(make_book(options.out.resolve()))
     return 0
 
 
@@ -335,14 +325,14 @@ def make_parser() -> argparse.ArgumentParser:
         default=Path("build"),
         type=Path,
         metavar="DIR",
-        help="where executed notebooks and HTML go; default: build",
+        help="where executed notebooks and the book go; default: build",
     )
     add(
         "--in-place",
         action="store_true",
         help="also write each executed notebook back to where it came from, with what it took",
     )
-    add("--no-html", action="store_true", help="no HTML")
+    add("--no-book", action="store_true", help="only execute")
     return parser
 
 

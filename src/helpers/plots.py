@@ -868,16 +868,10 @@ def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax : matplotlib.axes.Axes, optional
         Its x axis is sparsity in percent.
     """
-    ax, found = ax or plt.gca(), regimes(rows)
-    sparsities = [0.0, *found.table.index[found.table.index > 0]]
-    kinds = ["free", *map(found.at, sparsities[1:])]
-    bounds = [0, *(50 * (a + b) for a, b in itertools.pairwise(sparsities))]
-    bounds.append(100 * sparsities[-1] + 5)
+    ax = ax or plt.gca()
     bottom, top = ax.get_ylim()
     ax.set_ylim(bottom, top + 0.15 * (top - bottom))  # room for the names
-    for kind, group in itertools.groupby(range(len(kinds)), key=kinds.__getitem__):
-        places = list(group)
-        start, stop = bounds[places[0]], bounds[places[-1] + 1]
+    for kind, start, stop in regime_spans(rows):
         color, _, hatch = REGIMES[kind]
         ax.axvspan(
             start, stop, facecolor=(color, 0.15), edgecolor=(color, 0.25), hatch=hatch, zorder=0
@@ -891,6 +885,23 @@ def shade_regimes(rows: pd.DataFrame, ax: Axes | None = None) -> Axes:
             fontsize=9,
         )
     return ax
+
+
+def regime_spans(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """The regimes as stretches of an axis: kind, and from where to where in percent of sparsity.
+
+    A regime reaches half-way to the next sparsity that was measured.
+    """
+    found = regimes(rows)
+    sparsities = [0.0, *found.table.index[found.table.index > 0]]
+    kinds = ["free", *map(found.at, sparsities[1:])]
+    bounds = [0, *(50 * (a + b) for a, b in itertools.pairwise(sparsities))]
+    bounds.append(100 * sparsities[-1] + 5)
+    spans = []
+    for kind, group in itertools.groupby(range(len(kinds)), key=kinds.__getitem__):
+        places = list(group)
+        spans.append((kind, bounds[places[0]], bounds[places[-1] + 1]))
+    return spans
 
 
 def regime_map(sources: dict[str, pd.DataFrame], ax: Axes | None = None) -> Axes:

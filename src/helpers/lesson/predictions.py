@@ -7,8 +7,11 @@ import html
 from collections.abc import Sequence
 
 import ipywidgets
+from IPython.display import display
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
+from . import page
 from .layout import FIT, wide
 
 COLOR = "black"  # no condition in the figures has it
@@ -27,7 +30,8 @@ class Prediction(ipywidgets.VBox):
     """
 
     def __init__(self, question: str, control: ipywidgets.Widget, unit: str = ""):
-        self.value, self.unit = None, unit
+        self.value, self.unit, self.question = None, unit, question
+        self._place = None
         self.control, self.readout = control, ipywidgets.HTML()
         self.button = ipywidgets.Button(
             description="Commit", tooltip="Commit to this prediction", button_style="primary"
@@ -74,6 +78,8 @@ class Prediction(ipywidgets.VBox):
             Options of `matplotlib.axes.Axes.legend`, such as ``loc``.
         """
         if self.value is None:
+            if page.wished():
+                self._place = ax.add_artist(_Place(axis))
             return
         across = ax.axhline if axis == "y" else ax.axvline
         line = across(
@@ -104,6 +110,14 @@ class Prediction(ipywidgets.VBox):
         -------
         str
         """
+        if page.wished():
+            told = {
+                "question": self.question,
+                "unit": self.unit,
+                "outcome": outcome if isinstance(outcome, str) else float(outcome),
+                "marks": self._place and self._place.marks,
+            }
+            display({page.OUTCOME: told}, raw=True)
         if sentence:
             said = sentence.format(f"**{self._said(outcome)}**")
             return said if self.value is None else f"{said} {self._judged(outcome)}"
@@ -130,6 +144,25 @@ class Prediction(ipywidgets.VBox):
         unit = "points" if self.unit == "%" else self.unit
         side = "low" if outcome > self.value else "high"
         return f"{said}: {abs(outcome - self.value):.6g} {unit} too {side}.".replace("  ", " ")
+
+
+class _Place(Artist):
+    """Draws nothing; notes where on the picture a number of an axis lies.
+
+    ``marks`` are for a page that draws a reader's prediction itself: the axis, the shares of the
+    picture at which 0 and 1 lie, and those between which the axes stand.
+    """
+
+    def __init__(self, axis):
+        super().__init__()
+        self.axis, self.marks = axis, None
+
+    def draw(self, renderer):
+        across, along = (1, 0) if self.axis == "y" else (0, 1)
+        size, box = self.figure.bbox.size, self.axes.bbox
+        at = self.axes.transData.transform([(0, 0), (1, 1)])[:, across] / size[across]
+        span = [(box.x0, box.x1), (box.y0, box.y1)][along] / size[along]
+        self.marks = {"axis": self.axis, "at": at.tolist(), "span": span.tolist()}
 
 
 def number(

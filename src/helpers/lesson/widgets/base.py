@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .. import page
 from ..layout import FIT, wide
 
 DPI = 80
@@ -97,6 +98,9 @@ class Explorer(ipywidgets.VBox):
     margins : dict, optional
         Where the axes are, for `matplotlib.figure.Figure.subplots_adjust`. By default a layout is
         looked for, which takes as long as a drawing.
+    on_page : dict of str to sequence, or callable
+        The values of controls that a page without a kernel has; default: all, of many some.
+        Or a function that returns what a drawing of the page's own needs.
 
     Attributes
     ----------
@@ -113,10 +117,12 @@ class Explorer(ipywidgets.VBox):
         size: tuple[float, float] = (8.6, 3.4),
         moving: Sequence[str] = (),
         margins: Mapping[str, float] | None = None,
+        on_page: Mapping[str, Sequence] | Callable[[], dict] | None = None,
     ):
         self.controls, self.picture, self.readout = controls, picture_of(size), readout_of(size)
-        self._moving = moving
-        self._scene = functools.lru_cache(SCENES)(functools.partial(_Scene, stage, size, margins))
+        self.moving, self._on_page = moving, on_page or {}
+        self.scene = functools.partial(_Scene, stage, size, margins)
+        self._scene = functools.lru_cache(SCENES)(self.scene)
         super().__init__([*controls.values(), self.picture, self.readout])
         _watch(controls, self._update)
 
@@ -141,8 +147,18 @@ class Explorer(ipywidgets.VBox):
             If there is no such control, or it cannot take the value.
         """
         values = _values(self.controls, values)
-        moved = {name: values.pop(name) for name in self._moving}
+        moved = {name: values.pop(name) for name in self.moving}
         return self._scene(**values).show(**moved)
+
+    def on_page(self) -> dict:
+        """What a page without a kernel needs to play this explorer; see `page.states`."""
+        if callable(self._on_page):
+            return self._on_page()
+        return page.states(self, self._on_page, offered)
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        return bundle | {page.MIME: page.packed(self.on_page())} if page.wished() else bundle
 
     def _update(self):
         self.picture.value, self.readout.value = self.at()
@@ -213,7 +229,7 @@ class _Scene:
         figure = Figure(figsize=size, dpi=DPI, layout=None if margins else "constrained")
         if margins:
             figure.subplots_adjust(**margins)
-        self.canvas, self.width = FigureCanvasAgg(figure), size[0]
+        self.figure, self.canvas, self.width = figure, FigureCanvasAgg(figure), size[0]
         self.move, self.artists = stage(figure, **values)
         for artist in self.artists:
             artist.set_animated(True)  # left out when the rest is drawn

@@ -29,6 +29,18 @@ from .base import (
     sparsity_slider,
 )
 
+# The sparsities that a slider reaches on a page without a kernel
+ON_PAGE = (*LEVELS[::10], LEVELS[95], LEVELS[99])
+# What `bert_forgets` prunes, here and on the page: a name → whether a matrix belongs
+GROUPS = {
+    "all matrices": lambda name: True,
+    "attention only": lambda name: "attention" in name,
+    "feed-forward only": lambda name: (
+        any(part in name for part in ("intermediate", "output", "ffn")) and "attention" not in name
+    ),
+    "word embeddings only": lambda name: "word_embeddings" in name,
+}
+
 
 def threshold_explorer(weights: Mapping[str, torch.Tensor]) -> Explorer:
     """Slide the sparsity: the histogram of |w| with the threshold, and the mask.
@@ -92,6 +104,7 @@ def threshold_explorer(weights: Mapping[str, torch.Tensor]) -> Explorer:
             "sparsity": sparsity_slider(0.5),
         },
         moving=("scope", "sparsity"),
+        on_page={"matrix": list(weights)[:8], "sparsity": ON_PAGE},
     )
 
 
@@ -205,7 +218,14 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
         "end": slider(steps // 2, "last step", 0, steps, step),
         "exponent": slider(3, "exponent", 1, 6, 1),
     }
-    return Explorer(stage, controls, moving=tuple(controls))
+    on_page = {
+        "final": (0.5, 0.7, 0.8, 0.9, 0.95),
+        "initial": (0.0, 0.3),
+        "begin": (0, steps // 5),
+        "end": (steps // 5, steps // 2, steps),
+        "exponent": (1, 2, 3, 6),
+    }
+    return Explorer(stage, controls, moving=tuple(controls), on_page=on_page)
 
 
 def bert_forgets(
@@ -221,15 +241,6 @@ def bert_forgets(
     sentence : str
         What the text field holds at first.
     """
-    groups = {
-        "all matrices": lambda name: True,
-        "attention only": lambda name: "attention" in name,
-        "feed-forward only": lambda name: (
-            any(part in name for part in ("intermediate", "output", "ffn"))
-            and "attention" not in name
-        ),
-        "word embeddings only": lambda name: "word_embeddings" in name,
-    }
     weights, pruned = prunable_parameters(model), copy.deepcopy(model).eval()
     targets = prunable_parameters(pruned)
     thresholds = {name: _thresholds(weight) for name, weight in _with_bar(weights, "thresholds")}
@@ -239,7 +250,7 @@ def bert_forgets(
         # the same draw at each sparsity: what is pruned stays pruned further up
         generator = torch.Generator().manual_seed(0)
         for name, weight in weights.items():
-            if not groups[group](name):
+            if not GROUPS[group](name):
                 targets[name].copy_(weight)
                 continue
             if method == "random":
@@ -291,7 +302,7 @@ def bert_forgets(
             "sentence": ipywidgets.Text(
                 sentence, description="sentence", continuous_update=False, **wide(600)
             ),
-            "group": choice(list(groups), "prune"),
+            "group": choice(list(GROUPS), "prune"),
             "method": choice(["magnitude", "random"], "by"),
             "sparsity": sparsity_slider(0.0, positions),
         },
@@ -454,6 +465,7 @@ def mask_overlap(before: torch.nn.Module, after: torch.nn.Module) -> Explorer:
         {"by": choice(ways, "bars"), "sparsity": sparsity_slider(0.6)},
         size=(8.6, 4.2),
         moving=("sparsity",),
+        on_page={"sparsity": ON_PAGE},
     )
 
 

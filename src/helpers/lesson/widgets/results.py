@@ -1,5 +1,6 @@
 """Widgets about results: accuracy and losses against sparsity, bytes and milliseconds."""
 
+import itertools
 from collections.abc import Mapping
 from functools import cache
 
@@ -12,6 +13,8 @@ from ...conditions import CONDITIONS
 from ...cost.storage import EXACT
 from ..layout import wide
 from .base import Explorer, choice, sparsity_slider
+
+METRICS = ("accuracy", "train_loss", "mlm_loss")
 
 
 def results_explorer(
@@ -30,9 +33,8 @@ def results_explorer(
     metric : str
         Shown at first.
     """
-    first = next(iter(sources.values()))
-    names = [("mean over tasks", "")] + [(tasks.title(t), t) for t in first.task.unique()]
-    metrics = [(plots.METRIC_LABEL[m], m) for m in ("accuracy", "train_loss", "mlm_loss")]
+    names = first_tasks(sources)
+    metrics = [(plots.METRIC_LABEL[m], m) for m in METRICS]
     pruned = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
 
     @cache  # means and intervals take longer than a drawing
@@ -84,7 +86,82 @@ def results_explorer(
         },
         size=(8.6, 4.4),
         margins={"left": 0.09, "right": 0.7, "bottom": 0.13, "top": 0.92},
+        on_page=lambda: page_of(sources, metric, pruned, table),
     )
+
+
+def page_of(sources, metric, pruned, table):
+    """The results explorer as a page draws it (``docs/_static/curves.js``).
+
+    Every table that it can be asked for, and the sentence's part for each condition.
+    """
+    tables, ends = {}, {}
+    every = [*first_tasks(sources)]
+    for name, kind, (_, task), relative in itertools.product(
+        sources, METRICS, every, (False, True)
+    ):
+        key = f"{name}|{kind}|{task}|{relative:d}"
+        of_all = table(name, kind, task, relative)
+        tables[key] = {
+            c: points(of_all, c, kind, relative)
+            for c in (*pruned, "dense", "from_scratch", "majority")
+        }
+        ends[key] = {c: end for c in pruned if (end := _end(of_all, c, kind, relative))}
+    return {
+        "kind": "curves",
+        "metrics": [
+            {
+                "id": kind,
+                "label": plots.METRIC_LABEL[kind],
+                "relative": plots.RELATIVE_LABEL[kind],
+                "unit": "%" if kind == "accuracy" else "nats",
+            }
+            for kind in METRICS
+        ],
+        "start": metric,
+        "tasks": [(task, label) for label, task in every],
+        "sources": list(sources),
+        "pruned": pruned,
+        "conditions": looks((*pruned, "dense", "from_scratch", "majority")),
+        "tables": tables,
+        "ends": ends,
+    }
+
+
+def looks(conditions):
+    """Label, colour and marker of conditions, for a page."""
+    return {
+        c: {
+            "label": CONDITIONS[c].label,
+            "color": CONDITIONS[c].color,
+            "marker": CONDITIONS[c].marker,
+        }
+        for c in conditions
+    }
+
+
+def points(table, condition, metric="accuracy", relative=False):
+    """A condition's line as a page draws it: sparsity, mean and the ends of its interval.
+
+    Accuracy is in percent. Ends that are not known are None.
+    """
+    line = table[table.condition == condition].sort_values("sparsity")
+    if condition in CONDITIONS and CONDITIONS[condition].prunes and len(line):
+        dense = table[table.condition == "dense"]
+        if not (line.sparsity == 0).any():  # the dense model is its point at 0%
+            line = pd.concat([dense, line])
+    scale = 100 if metric == "accuracy" else 1
+    return [
+        [row.sparsity, *(None if pd.isna(v) else float(f"{scale * v:.4g}") for v in values)]
+        for row in line.itertuples()
+        for values in [(row.mean, row.low, row.high)]
+    ]
+
+
+def first_tasks(sources):
+    """The tasks of the first source, as menus show them: label and name."""
+    first = next(iter(sources.values()))
+    return [("mean over tasks", "")] + [(tasks.title(t), t) for t in first.task.unique()]
 
 
 def _own_runs(mine, metric, task):
@@ -104,17 +181,20 @@ def _own_runs(mine, metric, task):
 
 def _ends(source, means, metric, conditions, relative):
     """What each condition's curve is at its first and its last sparsity, in words."""
-    parts = []
-    for condition in conditions:
-        line = means[means.condition == condition].set_index("sparsity")["mean"].sort_index()
-        if len(line):
-            first, last = (
-                f"{_value(line.iloc[end], metric, relative)} at {line.index[end]:.0%}"
-                for end in (0, -1)
-            )
-            parts.append(f"{CONDITIONS[condition].label} {first} and {last}")
+    parts = filter(None, (_end(means, c, metric, relative) for c in conditions))
     against = ", against dense" if relative else ""
     return f"{source}{against}: {'; '.join(parts) or 'nothing of this was measured'}."
+
+
+def _end(means, condition, metric, relative):
+    """One condition's part of the sentence; empty where nothing was measured."""
+    line = means[means.condition == condition].set_index("sparsity")["mean"].sort_index()
+    if line.empty:
+        return ""
+    first, last = (
+        f"{_value(line.iloc[end], metric, relative)} at {line.index[end]:.0%}" for end in (0, -1)
+    )
+    return f"{CONDITIONS[condition].label} {first} and {last}"
 
 
 def _value(value, metric, relative=False):

@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 
 from .analysis import MARGIN, curve_table, differences, linear_fit, loss_and_accuracy, regimes
 from .conditions import CONDITIONS, Condition
-from .tasks import NAMES
+from .tasks import title
 from .weights import expected_difference
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ METRIC_LABEL = {
     "mlm_loss": "MLM loss (nats per masked token)",
     "matthews_correlation": "Matthews correlation",
     "f1": "F1",
+    "f1_macro": "macro F1",
     "pearson": "Pearson correlation",
     "spearmanr": "Spearman correlation",
 }
@@ -150,7 +151,7 @@ def curves(
     ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
     count = next(iter(sources.values())).task.nunique() if sources else 0
-    ax.set_title(NAMES[task] if task else f"mean over {count} tasks")
+    ax.set_title(title(task) if task else f"mean over {count} tasks")
     return sparsity_axis(ax)
 
 
@@ -529,7 +530,7 @@ def loss_against_accuracy(
             slope * x + intercept,
             linestyle=_LINES[number % 4],
             color=_COLORS[number],
-            label=f"{NAMES[task]}: {slope:+.1f} points per nat",
+            label=f"{title(task)}: {slope:+.1f} points per nat",
         )
     ax.set_xlabel(METRIC_LABEL["mlm_loss"])
     ax.set_ylabel(METRIC_LABEL["accuracy"])
@@ -801,7 +802,7 @@ def against_dense(
         ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
-    ax.set_title(f"{CONDITIONS[condition].label}, {NAMES[task] if task else 'mean over tasks'}")
+    ax.set_title(f"{CONDITIONS[condition].label}, {title(task) if task else 'mean over tasks'}")
     ax.legend()
     return sparsity_axis(ax)
 

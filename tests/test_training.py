@@ -371,6 +371,16 @@ def test_resumed_training_masks_and_weighs_the_same(train, make):
 # Interrupted and resumed
 
 
+@pytest.mark.parametrize("every", [None, 5])
+def test_an_interrupted_training_says_in_one_sentence_what_is_left(train, tmp_path, every):
+    """Where IPython would show a traceback, it shows what `_render_traceback_` gives."""
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        train(None, checkpoint_every=every, callbacks=[At(6, interrupt)])
+    (line,) = stopped.value._render_traceback_()
+    assert f"after 6 of {STEPS} steps" in line and "load it anew" in line
+    assert ("resumes from" in line) == bool(every)
+
+
 @pytest.mark.parametrize("every", [5, 6])  # within an epoch, and at its end
 @pytest.mark.parametrize("kind", ["gradual", "fixed"])
 def test_resumed_mlm_training_is_the_same_bit_for_bit(train, make, kind, every):

@@ -643,6 +643,13 @@ TAKEN = (
 )
 
 
+class Interrupted(KeyboardInterrupt):
+    """Work was interrupted: in a notebook one sentence, since a traceback tells nothing more."""
+
+    def _render_traceback_(self):
+        return [str(self)]
+
+
 def _train(trainer, output_dir):
     low = {p.dtype for p in trainer.model.parameters() if p.is_floating_point()} - {
         torch.float32,
@@ -674,6 +681,17 @@ def _train(trainer, output_dir):
     try:
         with warnings_off(), quiet():
             trainer.train(resume_from_checkpoint=last)
+    except KeyboardInterrupt:
+        kept = (
+            f"; the same call resumes from {output_dir}"
+            if trainer.args.save_strategy != "no"
+            else ""
+        )
+        raise Interrupted(
+            f"Interrupted after {trainer.state.global_step:,} of {trainer.state.max_steps:,} "
+            f"steps{kept}. The model is as these steps left it: load it anew before another "
+            "training."
+        ) from None
     finally:
         for callback in pruning:
             callback.release()

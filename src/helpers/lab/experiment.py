@@ -19,6 +19,7 @@ from ..conditions import CONDITIONS
 from ..pruning import check_family, load_masks, random_masks, save_masks
 from ..training import (
     IN_32_BITS,
+    Interrupted,
     MagnitudePruning,
     fine_tune,
     label_options,
@@ -220,13 +221,6 @@ def _fine_tuned(run, folder, train, work, progress):
 def _untrained(profile, labels):
     config = AutoConfig.from_pretrained(profiles.locate(profile.model), **label_options(labels))
     return AutoModelForSequenceClassification.from_config(config, **IN_32_BITS)
-
-
-class Interrupted(KeyboardInterrupt):
-    """A sweep was interrupted: in a notebook one sentence, since a traceback tells nothing more."""
-
-    def _render_traceback_(self):
-        return [str(self)]
 
 
 def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, on_result=None):

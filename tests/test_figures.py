@@ -122,6 +122,60 @@ def test_parts_of_a_loss_are_stacked_unless_their_signs_differ(axes):
     assert [bar.get_x() + bar.get_width() / 2 for bar in deletion] == pytest.approx([50, 90])
 
 
+def test_the_interval_of_a_restriction_stands_on_its_deletion(axes):
+    parts = pd.DataFrame({"deletion": [2.0, -1.0], "restriction": [1.0, 3.0]}, index=[0.5, 0.9])
+    ends = pd.DataFrame({"low": [0.5, 2.0], "high": [1.5, 4.0]}, index=[0.5, 0.9])
+    plots.loss_in_parts(parts, "a model", axes, ends)
+    first, second = (line.get_ydata() for line in axes.get_lines()[:2])
+    assert list(first) == [2.5, 3.5] and list(second) == [2, 4]
+
+
+def runs(*cells):
+    """Tidy rows: (condition, sparsity, seed, accuracy) each."""
+    names = ["condition", "sparsity", "seed", "value"]
+    table = pd.DataFrame(cells, columns=names)
+    return table.assign(model="m", task="cola", metric="accuracy", profile="tiny")
+
+
+PAIRS = runs(
+    *(("prune_pretrain", s, seed, 0.8 - s / 10) for s in (0.5, 0.8) for seed in (0, 1)),
+    *(("info_deletion", s, seed, 0.8 + seed / 100) for s in (0.5, 0.8) for seed in (0, 1)),
+    *(("dense", 0.0, seed, 0.9) for seed in (0, 1)),
+)
+
+
+def test_each_seed_of_a_comparison_is_a_dot_beside_the_mean(axes):
+    plots.paired_seeds(PAIRS, "info_deletion", "prune_pretrain", shift=2, ax=axes)
+    dots = axes.collections[0].get_offsets()
+    assert sorted(dots[:, 1]) == pytest.approx([5, 6, 8, 9])
+    means = axes.containers[0].lines[0]
+    assert means.get_xdata() == pytest.approx([52, 82])
+    assert means.get_ydata() == pytest.approx([5.5, 8.5])
+    assert same_color(means.get_color(), CONDITIONS["info_deletion"].color)
+
+
+def test_names_at_the_ends_of_lines_do_not_overprint(axes):
+    axes.set_ylim(0, 100)
+    plots.label_ends({"one": (1, 50.0, "red"), "two": (1, 50.5, "blue"), "far": (1, 90.0, "k")}, axes)
+    heights = {text.get_text(): text.xy[1] for text in axes.texts}
+    assert heights["one"] == 50 and heights["far"] == 90
+    assert heights["two"] - heights["one"] > 4
+
+
+def test_labelled_curves_name_each_line_where_it_ends(axes):
+    plots.labelled_curves(PAIRS, conditions=("prune_pretrain", "info_deletion"), ax=axes)
+    names = {text.get_text().replace("\n", " "): text.xy for text in axes.texts}
+    assert names["pruned in pre-training"] == pytest.approx((80, 72))
+    assert names["information deletion"][0] == pytest.approx(80) and axes.get_legend() is None
+
+
+def test_an_arrow_says_what_free_zeros_gain(axes):
+    plots.unlocked(PAIRS[PAIRS.seed == 0], "Free", axes)
+    told = [text.get_text() for text in axes.texts]
+    assert "+5.0 points" in told and "+8.0 points" in told and "dense" in told
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["50% pruned", "80% pruned"]
+
+
 def test_steps_are_marks_and_those_to_the_floor_hollow(axes):
     steps = pd.DataFrame(
         {

@@ -162,6 +162,13 @@ def test_differences_are_seed_by_seed():
     assert other_way[ends].tolist() == pytest.approx([0.28] * 3)
 
 
+def test_a_difference_in_words_says_its_interval_or_that_there_is_none():
+    row = pd.Series({"mean": 0.0123, "low": -0.0004, "high": 0.025})
+    assert analysis.in_points(row) == "+1.2 points (0.0 to 2.5)"
+    row[["low", "high"]] = np.nan
+    assert analysis.in_points(row) == "+1.2 points (one run, no interval)"
+
+
 # Means over tasks
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from helpers import analysis, conditions, profiles, reference
 from helpers.lab import store
+from helpers.lesson.layout import percents
 
 ROWS = reference.rows("tiny")
 ACCURACY = analysis.task_mean(ROWS).groupby(["condition", "sparsity"])["value"].mean()
@@ -122,3 +123,12 @@ def test_sources_are_drawn_against_their_own_dense_model():
         100 * (ACCURACY["random", 0.5] - ACCURACY["dense", 0.0])
     )
     assert lines["the paper's"].get_ydata()[-1] == pytest.approx(65.7 - 87.2, abs=0.1)
+
+
+def test_what_ships_is_known_by_name():
+    assert reference.shipped("tiny") and not reference.shipped("huge")
+
+
+def test_sparsities_in_words():
+    assert percents([0.5, 0.6, 0.7]) == "50, 60 and 70%"
+    assert percents([0.1 + 0.2]) == "30%" and percents([]) == "no sparsity"

@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 import helpers
-from helpers import profiles
-from helpers.lab import experiment, workers
+from helpers import claims, pocket, profiles, reference, suit
+from helpers import tasks as helpers_tasks
+from helpers.conditions import CONDITIONS
+from helpers.lab import estimate, experiment, results, workers
 from helpers.lab.__main__ import main, report
 from helpers.lab.experiment import Run, RunStore, measure
 from helpers.lab.store import COLUMNS
@@ -63,6 +65,12 @@ WRONG = """
 --checkpoints-only --jobs 2           | --checkpoints-only --jobs
 --checkpoints-only --ray auto         | --checkpoints-only --ray
 --dry                                 | --dry
+--task                                | --task expected
+--task text=review                    | data=
+--task nowhere.csv                    | nowhere.csv relative
+--task color=red                      | 'color=red' FIELD=VALUE text
+run nowhere.toml                      | nowhere.toml --help
+--model no/such-model                 | no/such-model
 --learning-rate 0.1                   | --learning-rate
 --set steps                           | FIELD=VALUE 'steps'
 --set =4                              | no field ''
@@ -78,8 +86,8 @@ WRONG = """
 --set pretraining.steps=              | steps int
 --set pretraining.steps=-1            | pretraining.steps at least 1 -1
 --set pretraining.steps=0             | pretraining.steps at least 1
---set pretraining.steps=200           | ramp_steps 300 of 200
---set ramp_steps=800                  | ramp_steps 800 of 800
+--set pretraining.steps=100           | ramp_steps 100 of 100
+--set ramp_steps=200                  | ramp_steps 200 of 200
 --set ramp_steps=-1                   | pretraining.ramp_steps at least 0
 --set burn_in_steps=-1                | pretraining.burn_in_steps at least 0
 --set frequency=0                     | pretraining.frequency at least 1
@@ -267,9 +275,8 @@ def test_from_a_shell(tmp_path):
         text=True,
         cwd=tmp_path,
     )
-    assert done.returncode == 0 and all(
-        option in done.stdout for option in ("--profile", "--sparsities", "--out", "info_deletion")
-    )
+    commands = ("run", "plan", "judge", "export", "tasks", "conditions")
+    assert done.returncode == 0 and all(f"    {name}" in done.stdout for name in commands)
     done = subprocess.run(
         [sys.executable, "-m", "helpers.lab", "--sparsities", "60"],
         capture_output=True,
@@ -355,3 +362,182 @@ def test_a_damaged_summary_is_written_anew(micro, tmp_path, content):
     report([run], RunStore(tmp_path), micro)
     summary = json.loads((tmp_path / "results.json").read_text())
     assert summary["runs"] == 1 and len(summary["commands"]) == 1 + ("earlier" in content)
+
+
+# Commands
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_the_help_of_a_sweep_explains_conditions_defaults_and_the_file(capsys, command):
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0
+    for part in ("--sparsities", "info_deletion", "default: runs", "[task.reviews]", "--task"):
+        assert part in said, part
+
+
+def test_the_lists_name_every_task_and_every_condition(capsys):
+    main(["tasks"])
+    said = capsys.readouterr().out
+    assert all(f"{name} " in said for name in helpers_tasks.GLUE) and "pearson, spearmanr" in said
+    main(["conditions"])
+    said = capsys.readouterr().out
+    assert all(f"{c.name} " in said and c.words in said for c in CONDITIONS.values())
+
+
+def reviews(tmp_path):
+    texts = [" ".join(passage) for passage in pocket.passages(60, seed="cli")]
+    table = pd.DataFrame({"review": texts, "stars": ["good", "good", "bad"] * 20})
+    table.to_csv(tmp_path / "reviews.csv", index=False)
+    return tmp_path / "reviews.csv"
+
+
+def test_the_command_tasks_looks_at_data_of_ones_own(capsys, tmp_path):
+    main(["tasks", str(reviews(tmp_path)), "text=review", "label=stars"])
+    said = capsys.readouterr().out
+    assert "54 rows" in said and "0 = bad (33.3%), 1 = good (66.7%)" in said
+
+
+SWEEP = """
+profile = "tiny"
+conditions = ["majority"]
+seeds = [3, 4]
+out = "{out}"
+
+[fine_tuning]
+train_rows = 30
+dev_rows = "null"
+
+[task.mine]
+data = "{data}"
+text = "review"
+label = "stars"
+"""
+
+
+def test_a_sweep_from_a_file_with_flags_on_top(capsys, tmp_path):
+    file, out = tmp_path / "sweep.toml", tmp_path / "out"
+    file.write_text(SWEEP.format(out=out.as_posix(), data=reviews(tmp_path).as_posix()))
+    main(["run", str(file), "--seeds", "5", "--set", "train_rows=20"])
+    rows = pd.read_csv(out / "results.csv")
+    assert set(rows.seed) == {5} and set(rows.task) == {"mine"}
+    assert (out / "sweep.toml").read_text() == file.read_text()
+    summary = json.loads((out / "results.json").read_text())
+    assert summary["train_rows"] == 20 and summary["dev_rows"] == 6
+    assert summary["profile"]["own_tasks"][0]["name"] == "mine"
+
+
+@pytest.mark.parametrize(
+    "text, named",
+    [
+        ("colour = 1", "unknown key 'colour' sparsities [pretraining] [task.NAME]"),
+        ("profile = ", "no TOML"),
+        ("[fine_tuning]\nstepz = 3", "no field 'fine_tuning.stepz'"),
+        ("[task.mine]\ncolour = 1", "FIELD=VALUE 'colour=1'"),
+        ("sparsities = [60]", "60.0 0.6"),
+    ],
+)
+def test_a_file_that_is_wrong_is_an_error_that_says_where(capsys, tmp_path, text, named):
+    (tmp_path / "sweep.toml").write_text(text)
+    message = failure(capsys, "run", str(tmp_path / "sweep.toml"), "--out", str(tmp_path / "out"))
+    assert all(name in message for name in named.split()), message
+
+
+def test_any_results_are_judged_beside_each_other(capsys, tmp_path):
+    theirs = reference.rows("minilm").assign(model="theirs")
+    theirs.to_csv(tmp_path / "their.csv", index=False)
+    figure = tmp_path / "curves.png"
+    main(["judge", f"colleague={tmp_path / 'their.csv'}", "--claims", "1", "--figure", str(figure)])
+    said = " ".join(capsys.readouterr().out.split())
+    expected = claims.judge(theirs, [1])[1]
+    assert f"colleague: {claims.MARKS[expected.verdict]} {expected.verdict}." in said
+    assert "2." not in said.split("Claims 7")[0].split("Rule")[0] and figure.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "change, named",
+    [
+        ({"value": "high"}, "row 0: value is 'high'; it must be a number"),
+        ({"sparsity": 60}, "row 0: sparsity is 60 and .*write 0.6 for 60%"),
+        ({"seed": 0}, "this result stands there twice"),
+        ({"value": None}, "row 0: value is"),
+    ],
+)
+def test_results_that_are_wrong_are_named(tmp_path, change, named):
+    rows = reference.rows("minilm").assign(**change)
+    with pytest.raises(ValueError, match=named):
+        results.read(rows)
+    with pytest.raises(ValueError, match="no column seed; a table of results has"):
+        results.read(rows.drop(columns="seed"))
+    with pytest.raises(FileNotFoundError, match="there is no .*nowhere"):
+        results.read(tmp_path / "nowhere")
+
+
+def test_a_store_with_two_settings_is_two_sources(micro, tmp_path):
+    for profile in (micro, micro.replace(fine_tuning={"train_rows": 16})):
+        measure(Run("majority", "cola", profile=profile), tmp_path)
+    found = results.read(tmp_path)
+    assert sorted(found) == [f"{micro.model} (train_rows={n})" for n in (16, 32)]
+    assert all(set(rows.task) == {"cola"} for rows in found.values())
+    assert [rows.attrs["fine_tuning"]["train_rows"] for rows in found.values()] in (
+        [16, 32],
+        [32, 16],
+    )
+
+
+# Values that suit a model
+
+
+def test_values_for_another_model_follow_the_rule_and_say_why(micro):
+    profile = profiles.get("small").replace(pretraining={"model": micro.model})
+    with pytest.warns(UserWarning, match="made for google/bert_uncased.*are used for"):
+        suit.warn_outside(profile)
+    new, reasons = suit.suited(profile)
+    assert new.learning_rates == (suit.MOST,)  # 16 wide
+    assert new.pretraining.learning_rate * new.pretraining.steps == pytest.approx(5e-4 * 2000)
+    assert new.pretraining.ramp_steps / new.pretraining.steps == pytest.approx(1 / 4)
+    assert len(reasons) == 3 and "16 wide" in reasons[0]
+    kept, reasons = suit.suited(profile, keep={"learning_rates", "learning_rate", "steps"})
+    assert kept == profile and not reasons
+    assert suit.suited(profiles.get("tiny")) == (profiles.get("tiny"), [])
+
+
+def test_a_checkpoint_without_an_mlm_head_is_burned_in(micro, tmp_path, make):
+    from transformers import BertModel
+
+    make(BertModel).save_pretrained(tmp_path)
+    assert suit.has_mlm_head(str(tmp_path)) is False and suit.has_mlm_head(micro.model) is True
+    new, reasons = suit.suited(profiles.get("tiny").replace(pretraining={"model": str(tmp_path)}))
+    assert new.pretraining.burn_in_steps == suit.NEW_HEAD and "no MLM head" in reasons[-1]
+
+
+# How long it takes
+
+
+def test_hours_are_the_arithmetic_of_what_was_measured(micro, tmp_path):
+    store = RunStore(tmp_path)
+    planned = experiment.plan(
+        ["majority", "dense", "prune_pretrain"], [0.5], ["cola"], [0], profile=micro
+    )
+    costs = estimate.Costs(10.0, {"cola": 1.0}, {"cola": 0.5}, {"cola": (32, 64)}, 1, 1, 1)
+    mlm = 2 * (4 + estimate.HELD_OUT / 16 / estimate.BACKWARD) * 10  # dense and pruned, 4 steps
+    assert estimate.seconds_of(planned, costs, store) == pytest.approx(2 * (1 + 64 / 2) + mlm)
+    lottery = Run("lottery", "cola", 0.5, profile=micro)
+    assert estimate.epochs_of(lottery) == 5  # four rounds and the last training, of one epoch
+
+
+def test_a_plan_says_hours_memory_disk_and_what_decides_which_claim(capsys, micro, tmp_path):
+    planned = experiment.plan(
+        ["dense", "prune_pretrain", "info_deletion"], [0.4, 0.7], ["cola"], [0, 1], profile=micro
+    )
+    said = "\n".join(estimate.tell_costs(planned, RunStore(tmp_path)))
+    assert "All 10 runs: about" in said and "of memory" in said and "are free in" in said
+    assert "the first seed alone: 5 runs" in said and "claim 1 needs: 4 runs" in said
+    assert "claim 3 needs: 4 runs" in said and "nan" not in said
+    assert not list(tmp_path.glob("checkpoints/*"))
+
+
+def test_the_range_test_takes_a_rate_of_those_that_it_tried(micro):
+    rate, said = estimate.range_test(micro, "cola")
+    assert estimate.LOWEST / 4 < rate <= estimate.HIGHEST / 2 and f"{rate:g}, is taken" in said

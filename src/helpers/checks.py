@@ -1,14 +1,20 @@
 """What can be held against each other before anything runs: model, tokenizer and profile.
 
-Only configuration and tokenizer are read, no weights.
+Only configuration, tokenizer and examples are read, no weights.
 """
+
+import warnings
 
 from transformers import PreTrainedConfig
 
-from .data import load_config, load_tokenizer
+from .data import load_config, load_examples, load_tokenizer
 from .profiles import Profile
 from .pruning import check_family
+from .tasks import Task, get
 from .training import check_options, fine_tune, train_mlm
+
+SAMPLE = 500  # texts that are looked at
+UNKNOWN = 0.5  # from this share of unknown words on a text says nothing
 
 
 def check_profile(profile: Profile) -> None:
@@ -67,6 +73,55 @@ def check_profile(profile: Profile) -> None:
             )
     check_options(dict(profile.pretraining.options), train_mlm)
     check_options(dict(profile.fine_tuning.options), fine_tune)
+
+
+def check_vocabulary(profile: Profile, task: str | Task) -> str:
+    """Whether a profile's tokenizer knows a task's words, and how many texts it cuts.
+
+    Parameters
+    ----------
+    profile : helpers.profiles.Profile
+    task : str or helpers.tasks.Task
+
+    Returns
+    -------
+    str
+        What was found in a sample of the training texts, in a sentence.
+
+    Raises
+    ------
+    ValueError
+        If half of the words or more are unknown.
+
+    Warns
+    -----
+    UserWarning
+        If a tenth or more are.
+    """
+    task, tokenizer = get(task, profile), load_tokenizer(profile.model)
+    examples = load_examples(profile, task)["train"]
+    examples = examples.select(range(min(SAMPLE, len(examples))))
+    rows = tokenizer(*(list(examples[column]) for column in task.columns), verbose=False)[
+        "input_ids"
+    ]
+    special = tokenizer.num_special_tokens_to_add(pair=len(task.columns) > 1)
+    tokens = sum(len(row) - special for row in rows)
+    unknown = sum(row.count(tokenizer.unk_token_id) for row in rows) / max(1, tokens)
+    longest, most = profile.fine_tuning.max_length, max(map(len, rows))
+    cut = sum(len(row) > longest for row in rows) / len(rows)
+    told = (
+        f"Of {len(rows)} texts of {task.name}, {cut:.0%} are longer than "
+        f"fine_tuning.max_length={longest} tokens and lose their ends (the longest has {most:,}); "
+        f"{unknown:.0%} of the words are unknown to the tokenizer of {profile.model}."
+    )
+    if unknown >= UNKNOWN:
+        raise ValueError(
+            f"{told} It would learn from a text of blanks. Take a model that knows these words, "
+            "such as that of the small profile (PRUNING_PROFILE=small, in a shell --profile small)"
+        )
+    if unknown >= UNKNOWN / 5:
+        warnings.warn(f"{told} A model that knows them may do better.", stacklevel=2)
+    return told
 
 
 def positions_of(config: PreTrainedConfig) -> int:

@@ -1,22 +1,19 @@
-"""Text for MLM and tasks with GLUE's columns, from the hub, a mirror or the pocket world.
+"""Text for MLM, and the examples of tasks, as a model reads them.
 
-All come by the same calls. What is read from a folder is read again when its files have changed.
+Hub, mirror, files and pocket world come by the same calls. What is read from a folder is read again
+when its files have changed.
 """
 
+import dataclasses
 import hashlib
-import json
 import random
 import zlib
-from collections.abc import Callable
-from functools import cache, lru_cache, wraps
+from collections.abc import Sequence
+from functools import cache
 from itertools import chain
-from pathlib import Path
-from typing import TypeVar
 
-import datasets
 import numpy as np
 import pandas as pd
-import pyarrow.parquet
 from datasets import (
     ClassLabel,
     Dataset,
@@ -28,115 +25,15 @@ from datasets import (
     concatenate_datasets,
     disable_progress_bars,
     interleave_datasets,
-    load_dataset,
 )
-from safetensors import safe_open
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
 
 from . import pocket
-from .profiles import POCKET, Profile, content, locate, mirror, stamp
-from .pruning import UnsupportedFamily
-from .tasks import COLUMNS, LABELS, VALIDATION, check_task, is_regression
+from .profiles import POCKET, Profile, content, locate
+from .sources import load, load_data, read, remember
+from .tasks import Task, get
 
 disable_progress_bars()
-Loaded = TypeVar("Loaded")
-
-
-def load(name: str, how: Callable[[], Loaded], config: str | None = None) -> Loaded:
-    """What ``how()`` loads, or an error that says why not and which ways are open.
-
-    Parameters
-    ----------
-    name : str
-        Hub id, folder or "pocket", as `helpers.profiles.locate` takes it.
-    how : callable
-    config : str, optional
-        Of a data set; for the error.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it is not there, or the hub cannot be reached.
-    OSError
-        If a file of a folder is damaged; the message names the file.
-    ValueError
-        If the model is of a family that this course cannot prune.
-    """
-    try:
-        return how()
-    except (UnsupportedFamily, MemoryError):
-        raise
-    except Exception as error:
-        what, root = f"{name} ({config})" if config else name, _root(error)
-        why = f"{type(root).__name__}: {(str(root).splitlines() or [''])[0][:200]}"
-        folder = Path(locate(name))
-        if folder.is_dir():
-            damaged = _damaged(folder)
-            if damaged:
-                raise OSError(
-                    f"cannot load {what}: the file {damaged[0]} cannot be read ({damaged[1]}). "
-                    "Copy it anew."
-                ) from error
-            raise FileNotFoundError(
-                f"cannot load {what} from {folder}: {why}. Complete the folder, point HUB_MIRROR "
-                "at another one, or set PRUNING_PROFILE=tiny, which needs none."
-            ) from error
-        where = f"under HUB_MIRROR={mirror()}" if mirror() else "locally (HUB_MIRROR is not set)"
-        raise FileNotFoundError(
-            f"cannot load {what}: it is not {where}, and the hub gave {why}. Check the name and "
-            "the network, point HUB_MIRROR at a folder laid out by hub id, or set "
-            "PRUNING_PROFILE=tiny, which needs neither."
-        ) from error
-
-
-def _root(error):
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
-
-
-def _open_safetensors(path):
-    with safe_open(path, framework="pt"):
-        pass
-
-
-_READERS = {
-    ".parquet": pyarrow.parquet.ParquetFile,
-    ".safetensors": _open_safetensors,
-    ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
-}
-
-
-def _damaged(folder):
-    """The first file of a folder that cannot be opened, and why; or None."""
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in _READERS):
-        try:
-            _READERS[path.suffix](path)
-        except Exception as error:
-            return path, f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
-    return None
-
-
-def _remember(size, sources):
-    """As `functools.lru_cache`, but what was read is forgotten when the files behind it change.
-
-    ``sources(*arguments)`` gives the hub ids or folders that a call reads.
-    """
-
-    def wrap(function):
-        @lru_cache(maxsize=size)
-        def remembered(stamps, *arguments, **options):
-            return function(*arguments, **options)
-
-        @wraps(function)
-        def current(*arguments, **options):
-            stamps = tuple(stamp(locate(source)) for source in sources(*arguments, **options))
-            return remembered(stamps, *arguments, **options)
-
-        current.cache_clear = remembered.cache_clear
-        return current
-
-    return wrap
 
 
 def _text_sources(profile, split="train", model=None):
@@ -145,25 +42,16 @@ def _text_sources(profile, split="train", model=None):
 
 
 def _task_sources(profile, task, model=None):
-    return [model or profile.model, profile.fine_tuning.glue]
+    return [model or profile.model, get(task, profile).data or profile.fine_tuning.glue]
 
 
-def _load_dataset(name, config, **options):
-    """As `datasets.load_dataset`, whose cache knows a local folder only by its last name."""
-    where = locate(name)
-    if files := stamp(where):
-        key = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
-        options["cache_dir"] = str(Path(datasets.config.HF_DATASETS_CACHE) / f"folder-{key}")
-    return load(name, lambda: load_dataset(where, config, **options), config)
-
-
-@_remember(4, lambda model: [model])
+@remember(4, lambda model: [model])
 def load_tokenizer(model: str) -> PreTrainedTokenizerBase:
     """The tokenizer of a hub id, a folder or "pocket"."""
     return load(model, lambda: AutoTokenizer.from_pretrained(locate(model)))
 
 
-@_remember(4, lambda model: [model])
+@remember(4, lambda model: [model])
 def load_config(model: str) -> PreTrainedConfig:
     """The transformers configuration of a hub id, a folder or "pocket": small, without weights."""
     return load(model, lambda: AutoConfig.from_pretrained(locate(model)))
@@ -178,7 +66,7 @@ _TOKENS = {
 }
 
 
-@_remember(8, _text_sources)
+@remember(8, _text_sources)
 def load_text(
     profile: Profile, split: str = "train", model: str | None = None
 ) -> Dataset | IterableDataset:
@@ -320,7 +208,7 @@ def comment_options(profile: Profile) -> dict:
 
 def _corpus(name, config, split, streaming):
     """The documents of a corpus's split, as a dataset with the column ``text``."""
-    raw = _load_dataset(name, config, streaming=streaming)
+    raw = load_data(name, config, streaming=streaming)
     what = f"{name} ({config})" if config else name
     held_out = split == "validation"
     if "train" not in raw and not (held_out and "validation" in raw):
@@ -401,14 +289,15 @@ def _wrap(tokenizer, pieces):
     return columns
 
 
-@_remember(16, _task_sources)
-def load_examples(profile: Profile, task: str) -> DatasetDict:
-    """A task's examples as they are read: GLUE's columns, capped as the profile says.
+@remember(16, _task_sources)
+def load_examples(profile: Profile, task: str | Task) -> DatasetDict:
+    """A task's examples as they are read, capped as the profile says.
 
     Returns
     -------
     datasets.DatasetDict
-        Splits train and validation.
+        Splits train and validation; the task's columns of text, and ``label`` with class indices,
+        for regression numbers.
 
     Raises
     ------
@@ -417,30 +306,21 @@ def load_examples(profile: Profile, task: str) -> DatasetDict:
     OSError
         If the data cannot be loaded, see `load`.
     """
-    check_task(task)
-    values = profile.fine_tuning
+    task, values = get(task, profile), profile.fine_tuning
     caps = {"train": values.train_rows, "validation": values.dev_rows}
-    if values.glue == POCKET:
-        if task not in pocket.TASKS:
+    where = task.data or values.glue
+    if where == POCKET:
+        if task.name not in pocket.TASKS:
             raise ValueError(
-                f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}"
+                f"the pocket world has no task {task.name!r}; it has {', '.join(pocket.TASKS)}"
             )
         return DatasetDict(
             {
-                split: Dataset.from_list(pocket.task_examples(task, split, _count(rows)))
+                split: Dataset.from_list(pocket.task_examples(task.name, split, _count(rows)))
                 for split, rows in caps.items()
             }
         )
-    raw = _load_dataset(values.glue, task.removesuffix("_mismatched"))
-    validation = VALIDATION.get(task, "validation")
-    for split in ("train", validation):
-        if split not in raw:
-            raise ValueError(
-                f"{values.glue} has no split {split!r} of {task!r}; it has {', '.join(raw)}. "
-                "Choose another task, or complete the copy."
-            )
-        check_examples(raw[split], task, split)
-    splits = {"train": raw["train"], "validation": raw[validation]}
+    splits = checked_splits(read(where, task.config or (None if task.data else task.name)), task)
     return DatasetDict(
         {
             split: data.shuffle(seed=0).select(range(min(rows, len(data)))) if rows else data
@@ -449,15 +329,58 @@ def load_examples(profile: Profile, task: str) -> DatasetDict:
     )
 
 
-def check_examples(examples: Dataset, task: str, split: str) -> None:
+def checked_splits(raw: DatasetDict, task: Task) -> dict[str, Dataset]:
+    """The task's training and validation examples among all splits, checked, labels as numbers."""
+    where, found = task.data or "the data", {}
+    named = [task.validation] if isinstance(task.validation, str) else []
+    for split in [task.train, *named]:
+        if split not in raw:
+            raise ValueError(
+                f"{where} has no split {split!r} of {task.name!r}; it has {', '.join(raw)}. "
+                "Choose another split or task, or complete the copy."
+            )
+        check_examples(raw[split], task, split)
+        found[split] = _with_numbers(raw[split], task)
+    train, *validation = found.values()
+    if not named:
+        train, *validation = _hold_out(train, task)
+    return {"train": train, "validation": validation[0]}
+
+
+def _with_numbers(examples, task):
+    """Examples with the task's columns of text, and numbers in the column ``label``."""
+    if not task.data:  # GLUE's have them
+        return examples
+    numbers = label_numbers(examples, task)
+    labels = numbers.tolist() if task.is_regression else numbers.astype(int).tolist()
+    return examples.select_columns(list(task.columns)).add_column("label", labels)
+
+
+def _hold_out(examples, task):
+    """Training and validation examples: the same share of each label is held out, by seed 0."""
+    labels = pd.Series(examples["label"])
+    groups = labels if task.is_regression else labels.groupby(labels, group_keys=False)
+    held_out = set(groups.sample(frac=task.validation, random_state=0).index)
+    if not held_out:
+        raise ValueError(
+            f"{task.name}: there are too few rows ({len(examples)}) to hold out "
+            f"{task.validation:.0%} of each label for validation; name a validation split, or a "
+            "larger share"
+        )
+    rest = [i for i in range(len(examples)) if i not in held_out]
+    return examples.select(rest), examples.select(sorted(held_out))
+
+
+def check_examples(examples: Dataset, task: str | Task, split: str) -> None:
     """Raise a ValueError that says where examples are not those of a task.
 
     Parameters
     ----------
     examples : datasets.Dataset
-        With the columns ``tasks.COLUMNS[task]`` and ``label``.
-    task, split : str
-        The split is for the error.
+        With the task's columns of text and of labels.
+    task : str or helpers.tasks.Task
+    split : str
+        For the error.
 
     Examples
     --------
@@ -466,54 +389,111 @@ def check_examples(examples: Dataset, task: str, split: str) -> None:
     Traceback (most recent call last):
     ValueError: sst2, train, row 1: the label is 2; it must be one of 0 (negative), 1 (positive)...
     """
-    names, where = LABELS[task], f"{task}, {split}"
-    needed = [*COLUMNS[task], "label"]
+    task = get(task)
+    names, where = task.labels, f"{task.name}, {split}"
+    needed = [*task.columns, task.label]
     missing = [column for column in needed if column not in examples.column_names]
     if missing:
         raise ValueError(
             f"{where}: there is no column {', '.join(missing)}; the columns are "
             f"{', '.join(examples.column_names)}, the task needs {', '.join(needed)}. Rename them."
         )
-    feature = examples.features["label"]
+    feature = examples.features[task.label]
     if isinstance(feature, ClassLabel) and tuple(feature.names) != names:
         raise ValueError(
             f"{where}: the labels are named {', '.join(feature.names)}, in this order; the task's "
             f"are {', '.join(names)}. Cast them with Dataset.align_labels_with_mapping, or rename "
             "them."
         )
-    columns = examples.select_columns(needed).with_format("pandas")[:]
-    for column in COLUMNS[task]:
-        wrong = [i for i, text in enumerate(columns[column]) if not isinstance(text, str)]
+    check_texts(examples, task.columns, where)
+    right = np.isfinite(label_numbers(examples, task))
+    if right.all():
+        return
+    if task.is_regression:
+        allowed = "a finite number"
+    elif task.data:  # whose labels are filed by their names
+        allowed = f"one of {', '.join(names)}"
+    else:
+        allowed = f"one of {', '.join(f'{i} ({name})' for i, name in enumerate(names))}"
+    row = int(np.argmin(right))
+    raise ValueError(
+        f"{where}, row {row}: the label is {examples[row][task.label]!r}; it must be {allowed}. "
+        f"{int((~right).sum())} of {len(examples)} rows are wrong; correct or leave them out."
+    )
+
+
+def check_texts(examples: Dataset, columns: Sequence[str], where: str) -> None:
+    """Raise a ValueError that names the first row that has no text; `where` is for the error.
+
+    One of a pair's two texts may be empty, both may not, and none may be missing.
+    """
+    texts = examples.select_columns(list(columns)).with_format("pandas")[:]
+    for column in columns:
+        wrong = [i for i, text in enumerate(texts[column]) if not isinstance(text, str)]
         if wrong:
             raise ValueError(
                 f"{where}, row {wrong[0]}: {column} is {examples[wrong[0]][column]!r}; it must "
                 f"be text. {len(wrong)} of {len(examples)} rows are wrong; leave them out."
             )
-    labels = columns["label"]
-    numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    if is_regression(task):
-        right, allowed = np.isfinite(numbers), "a finite number"
-    else:
-        right = np.isin(numbers, np.arange(len(names)))
-        allowed = f"one of {', '.join(f'{i} ({name})' for i, name in enumerate(names))}"
-    if not right.all():
-        row = int(np.argmin(right))
-        value = examples[row]["label"]
+    blank = texts.apply(lambda column: column.str.strip() == "").all(axis=1).to_numpy(dtype=bool)
+    if blank.any():
         raise ValueError(
-            f"{where}, row {row}: the label is {value!r}; it must be {allowed}. "
-            f"{int((~right).sum())} of {len(examples)} rows are wrong; correct or leave them out."
+            f"{where}, row {int(np.argmax(blank))}: {' and '.join(columns)} "
+            f"{'is' if len(columns) == 1 else 'are'} empty; there must be a text. "
+            f"{int(blank.sum())} of {len(examples)} rows are empty; leave them out."
         )
 
 
-@_remember(16, _task_sources)
-def load_task(profile: Profile, task: str, model: str | None = None) -> DatasetDict:
+def label_numbers(examples: Dataset, task: Task) -> np.ndarray:
+    """The labels as class indices, for regression as numbers; NaN where a label is not allowed.
+
+    A label is a name of the task's, or its index where the names are no numbers.
+
+    Returns
+    -------
+    numpy.ndarray
+        Float, of shape (examples,).
+    """
+    values = examples.select_columns([task.label]).with_format("pandas")[:][task.label]
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    if task.is_regression:
+        return np.where(np.isfinite(numbers), numbers, np.nan)
+    indices = {name: i for i, name in enumerate(task.labels)}
+    if isinstance(examples.features[task.label], ClassLabel) or not any(map(_is_number, indices)):
+        numbers = np.where(np.isin(numbers, np.arange(len(indices))), numbers, np.nan)
+    else:
+        numbers = np.full(len(values), np.nan)
+    by_name = values.map(label_name).map(indices).to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isnan(by_name), numbers, by_name)
+
+
+def label_name(value: object) -> str | None:
+    """What a label is called that is filed as a word or a number; None if it is missing.
+
+    Examples
+    --------
+    >>> label_name(" positive"), label_name(2.0), label_name(float("nan"))
+    ('positive', '2', None)
+    """
+    if value is None or value != value:
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip() or None
+
+
+def _is_number(text):
+    return text.lstrip("-").isdigit()
+
+
+@remember(16, _task_sources)
+def load_task(profile: Profile, task: str | Task, model: str | None = None) -> DatasetDict:
     """A task tokenised for fine-tuning.
 
     Parameters
     ----------
     profile : helpers.profiles.Profile
-    task : str
-        One of `helpers.tasks.COLUMNS`.
+    task : str or helpers.tasks.Task
     model : str, optional
         Whose tokenizer; default the profile's.
 
@@ -523,12 +503,13 @@ def load_task(profile: Profile, task: str, model: str | None = None) -> DatasetD
         Splits train and validation; columns ``input_ids``, ``attention_mask``, ``labels`` (floats
         for regression) and, for BERT, ``token_type_ids``.
     """
-    kind = float if is_regression(task) else int
+    task = get(task, profile)
+    kind = float if task.is_regression else int
     tokenizer = load_tokenizer(model or profile.model)
     examples = load_examples(profile, task)
 
     def encode(batch):
-        texts = [batch[column] for column in COLUMNS[task]]
+        texts = [batch[column] for column in task.columns]
         return {
             **tokenizer(*texts, truncation=True, max_length=profile.fine_tuning.max_length),
             "labels": list(map(kind, batch["label"])),
@@ -547,10 +528,17 @@ def text_content(profile: Profile) -> list[str | None]:
     return [content(locate(name)) for (name, _), _ in profile.pretraining.corpora]
 
 
-def task_content(profile: Profile, task: str) -> str | None:
-    """A checksum of what a task's data hold: a folder's files, or a sample of the pocket world."""
+def task_content(profile: Profile, task: str | Task) -> str | dict | None:
+    """A checksum of what a task's data hold: a folder's files, or a sample of the pocket world.
+
+    Of a task of one's own with its description.
+    """
+    task = get(task, profile)
+    if task.data:
+        data = content(locate(task.data)) or task.data
+        return dataclasses.asdict(task) | {"data": data, "title": task.name}
     if profile.fine_tuning.glue == POCKET:
-        return _sample(task) if task in pocket.TASKS else None
+        return _sample(task.name) if task.name in pocket.TASKS else None
     return content(locate(profile.fine_tuning.glue))
 
 

@@ -100,5 +100,9 @@ def table1_rows() -> pd.DataFrame:
 
 
 def claims() -> pd.DataFrame:
-    """The paper's claims by number: ``section``, ``claim``, the ``notebook`` that settles it."""
+    """The paper's claims by number: ``section``, ``claim``, the ``notebook`` that settles it.
+
+    Where rows settle it, also the ``conditions`` whose runs it takes, with words between them, at
+    the sparsities from ``least`` to ``most``.
+    """
     return pd.read_csv(ASSETS / "paper" / "claims.csv", dtype={"section": str}).set_index("number")

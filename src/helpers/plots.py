@@ -24,7 +24,7 @@ from .analysis import (
     regimes,
 )
 from .conditions import CONDITIONS, Condition
-from .tasks import NAMES
+from .tasks import title
 from .weights import expected_difference
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ METRIC_LABEL = {
     "mlm_loss": "MLM loss (nats per masked token)",
     "matthews_correlation": "Matthews correlation",
     "f1": "F1",
+    "f1_macro": "macro F1",
     "pearson": "Pearson correlation",
     "spearmanr": "Spearman correlation",
 }
@@ -74,6 +75,7 @@ RELATIVE_LABEL = {
     "mlm_loss": "MLM loss above dense (nats)",
 }
 PRUNED_COLOR = _COLORS[3]  # of weights below the threshold
+ATTENTION = ("query", "key", "value", "attention output")  # as `matrix_names` calls them
 _LINES = ("-", (0, (4, 2)), (0, (1, 1.5)), "-.")
 
 
@@ -159,7 +161,7 @@ def curves(
     ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
     count = next(iter(sources.values())).task.nunique() if sources else 0
-    ax.set_title(NAMES[task] if task else f"mean over {count} tasks")
+    ax.set_title(title(task) if task else f"mean over {count} tasks")
     return sparsity_axis(ax)
 
 
@@ -390,7 +392,100 @@ def mask_image(mask: "torch.Tensor", ax: Axes | None = None, size: int = 96) -> 
     ax.set_xticks([])
     ax.set_yticks([])
     ax.grid(False)
-    ax.set_title(f"mask, {corner.shape[0]} × {corner.shape[1]} entries: dark = kept", fontsize=10)
+    ax.set_title(f"{corner.shape[0]} × {corner.shape[1]} entries; dark: kept", fontsize=10)
+    return ax
+
+
+def kept_shares(shares: dict[str, np.ndarray], ax: Axes | None = None) -> Axes:
+    """How many rows keep which share of their weights, an outline for each name.
+
+    Parameters
+    ----------
+    shares : dict of str to numpy.ndarray
+        Name → a fraction for each row of a mask.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, edges = ax or plt.gca(), np.linspace(0, 100, 17)
+    for number, (name, share) in enumerate(shares.items()):
+        counts, _ = np.histogram(100 * share, edges)
+        look: Look = {"color": _COLORS[0]} if not number else {"color": "0.3", "linestyle": "--"}
+        ax.stairs(counts, edges, label=name, linewidth=1.8, fill=False, **look)
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("weights of a row that are kept (%)")
+    ax.set_ylabel("number of rows")
+    ax.legend(loc="upper right")
+    return ax
+
+
+def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
+    """What each matrix keeps of its squares, and its rows and columns of their weights.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Indexed by matrix: ``squares``, and ``row_low``, ``row_high``, ``column_low`` and
+        ``column_high``, the emptiest's and fullest's share that is kept. All are fractions.
+    squares, ranges : matplotlib.axes.Axes
+        With a common y axis.
+    """
+    y = np.arange(len(table))
+    squares.plot(100 * table.squares, y, "o", color=_COLORS[0])
+    squares.set_xlim(0, 100)
+    squares.set_xlabel("sum of squares left (%)")
+    squares.set_yticks(y, table.index, fontsize=9)
+    squares.invert_yaxis()
+    for part, shift, color in (("row", -0.17, _COLORS[0]), ("column", 0.17, _COLORS[1])):
+        low, high = 100 * table[f"{part}_low"], 100 * table[f"{part}_high"]
+        width = 3 if part == "row" else 6
+        ranges.hlines(y + shift, low, high, color=color, linewidth=width, label=f"{part}s")
+    ranges.set_xlim(0, 100)
+    ranges.set_xlabel("weights kept, from the emptiest to the fullest (%)")
+    ranges.legend(loc="center right")
+
+
+def shares_by_matrix(table: pd.DataFrame, xlabel: str, ax: Axes | None = None) -> Axes:
+    """Bars for each matrix, a row of the table; a colour for each of its columns.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Indexed by matrix, in fractions.
+    xlabel : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = (100 * table).plot.barh(figsize=(7.5, 5.5), width=0.75, ax=ax, color=["0.6", _COLORS[0]])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 100)
+    ax.tick_params(axis="y", labelsize=9)
+    ax.set_xlabel(xlabel)
+    return ax
+
+
+def label_lines(ax: Axes) -> Axes:
+    """Write the name of each line at its right end, in its colour, in place of a legend.
+
+    Names that would lie over each other are moved apart.
+    """
+    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
+    low, high = ax.get_ylim()
+    apart, last = 0.07 * (high - low), -np.inf
+    for line in sorted(lines, key=lambda line: line.get_ydata()[-1]):
+        x, y = line.get_xdata()[-1], line.get_ydata()[-1]
+        last = max(y, last + apart)
+        place: Look = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+        name = line.get_label()
+        ax.annotate(name, (x, last), color=line.get_color(), fontsize=10, clip_on=False, **place)
+        line.set_label(f"_{name}")
+    if ax.get_legend():
+        ax.get_legend().remove()
     return ax
 
 
@@ -445,7 +540,7 @@ def loss_against_accuracy(
             slope * x + intercept,
             linestyle=_LINES[number % 4],
             color=_COLORS[number],
-            label=f"{NAMES[task]}: {slope:+.1f} points per nat",
+            label=f"{title(task)}: {slope:+.1f} points per nat",
         )
     ax.set_xlabel(METRIC_LABEL["mlm_loss"])
     ax.set_ylabel(METRIC_LABEL["accuracy"])
@@ -717,7 +812,7 @@ def against_dense(
         ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
-    ax.set_title(f"{CONDITIONS[condition].label}, {NAMES[task] if task else 'mean over tasks'}")
+    ax.set_title(f"{CONDITIONS[condition].label}, {title(task) if task else 'mean over tasks'}")
     ax.legend()
     return sparsity_axis(ax)
 
@@ -1039,6 +1134,105 @@ def interval_bars(intervals: dict, styles: dict, ax: plt.Axes | None = None) -> 
     return ax
 
 
+def finishes(raced: pd.DataFrame, methods: Sequence[str], ax: Axes | None = None) -> Axes:
+    """Each seed's result as a dot, a column for each sparsity and way of pruning.
+
+    Parameters
+    ----------
+    raced : pandas.DataFrame
+        Columns ``method``, ``sparsity`` (a fraction), ``seed`` and ``value`` (accuracy in %).
+    methods : sequence of str
+        In the order of the columns; `method_style` knows them.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, ticks = ax or plt.gca(), {}
+    for group, (sparsity, rows) in enumerate(raced.groupby("sparsity")):
+        for number, method in enumerate(methods):
+            x, style = group * (len(methods) + 1) + number, method_style(method)
+            values = rows[rows.method == method].value
+            look: Look = {"color": style["color"], "marker": style["marker"]}
+            ax.plot([x] * len(values), values, linestyle="", alpha=0.45, markersize=6, **look)
+            ax.hlines(values.mean(), x - 0.35, x + 0.35, color=style["color"], linewidth=3)
+            ticks[x] = f"{method}\n{sparsity:.0%}"
+    ax.set_xticks(list(ticks), list(ticks.values()), fontsize=9)
+    ax.set_ylabel("test accuracy (%); bar: mean")
+    ax.grid(False, axis="x")
+    return ax
+
+
+def paired_gains(gain: pd.DataFrame, gains: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Differences of two runs seed by seed as dots, beside their means and 95% intervals.
+
+    Parameters
+    ----------
+    gain : pandas.DataFrame
+        Columns ``sparsity`` and ``value``, in points.
+    gains : pandas.DataFrame
+        Indexed by sparsity: ``mean``, ``low``, ``high``, as `helpers.analysis.intervals` gives.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax, (color, marker) = ax or plt.gca(), (_COLORS[0], "o")
+    for x, (sparsity, found) in enumerate(gains.iterrows()):
+        values = gain[gain.sparsity == sparsity].value
+        ax.plot([x - 0.12] * len(values), values, marker, color="0.55", alpha=0.7, label="_seeds")
+        ends = [[found["mean"] - found.low], [found.high - found["mean"]]]
+        ax.errorbar([x + 0.12], [found["mean"]], ends, fmt=marker, color=color, capsize=5, ms=9)
+    ax.axhline(0, color="0.4", linewidth=1)
+    ax.set_xticks(range(len(gains)), [f"{sparsity:.0%} sparsity" for sparsity in gains.index])
+    ax.set_xlim(-0.5, len(gains) - 0.5)
+    ax.set_ylabel("difference (points of accuracy)")
+    ax.annotate(
+        "small: each seed; large: mean, 95% interval",
+        (0.02, 0.97),
+        xycoords="axes fraction",
+        va="top",
+        fontsize=9,
+        color="0.3",
+    )
+    ax.grid(False, axis="x")
+    return ax
+
+
+def choices_in_common(shared: pd.DataFrame, gain: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """What a slow choice of weights wins, against how much of it the quick choice shares.
+
+    Parameters
+    ----------
+    shared : pandas.DataFrame
+        Columns ``sparsity``, ``seed`` and ``value``: of the weights that the slow net keeps, the
+        share, in %, that the quick one keeps too.
+    gain : pandas.DataFrame
+        The same columns; the value is slow minus quick, in points.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    both = shared.merge(gain, on=["sparsity", "seed"], suffixes=("", "_gain"))
+    for number, (sparsity, rows) in enumerate(both.groupby("sparsity")):
+        look: Look = {"color": _COLORS[(0, 1)[number % 2]], "marker": "os"[number % 2]}
+        ax.scatter(rows.value, rows.value_gain, s=50, alpha=0.8, **look)
+        top = rows.loc[rows.value_gain.idxmax()]
+        place: Look = {"xytext": (0, 10), "textcoords": "offset points", "ha": "center"}
+        words = f"{sparsity:.0%} sparsity"
+        ax.annotate(words, (rows.value.mean(), top.value_gain), color=look["color"], **place)
+    ax.axhline(0, color="0.4", linewidth=1)
+    ax.margins(0.12, 0.15)
+    ax.set_xlabel("weights of the gradual net that one shot keeps too (%)")
+    ax.set_ylabel("gradual minus one shot (points)")
+    return ax
+
+
 def spread_histogram(deviations: Sequence[float], title: str, ax: Axes | None = None) -> Axes:
     """How many matrices have which standard deviation of their weights (Table 3).
 
@@ -1083,6 +1277,105 @@ def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt
     ax.set_xlabel("sparsity of every matrix (%)")
     ax.set_ylabel("share of a head that is pruned (%)")
     ax.set_title(title)
+    return ax
+
+
+def cost_dots(cost: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """What each matrix costs when it alone is pruned: a dot and its 95% interval.
+
+    Parameters
+    ----------
+    cost : pandas.DataFrame
+        Indexed by matrix: ``mean``, ``low`` and ``high``, in nats.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Its x axis is logarithmic, and straight near 0.
+    """
+    ax = ax or plt.subplots(figsize=(8, 5.6))[1]
+    y = np.arange(len(cost))
+    ends = [cost["mean"] - cost.low, cost.high - cost["mean"]]
+    ax.errorbar(cost["mean"], y, xerr=ends, fmt="o", color=_COLORS[0], capsize=3)
+    ax.axvline(0, color="0.4", linewidth=1)
+    ax.set_xscale("symlog", linthresh=0.01, linscale=0.6)
+    ticks = [0, 0.01, 0.03, 0.1, 0.3, 1, 3]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_yticks(y, cost.index, fontsize=9)
+    ax.invert_yaxis()
+    ax.set_xlabel("rise of the MLM loss (nats, mean and 95% interval)")
+    return ax
+
+
+def _head_look(layer):
+    return {"color": _COLORS[(0, 1, 2)[layer % 3]], "marker": "os^"[layer % 3], "linestyle": ""}
+
+
+def named_heads(heads: pd.DataFrame, band: tuple[float, float], ax: Axes | None = None) -> Axes:
+    """The share of each attention head that is pruned, each with its name, and a shaded band.
+
+    Parameters
+    ----------
+    heads : pandas.DataFrame
+        Indexed by name: ``layer``, and ``pruned``, a fraction.
+    band : (float, float)
+        What the paper says of all heads, in fractions.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    ax.axhspan(100 * band[0], 100 * band[1], color="0.88", zorder=0)
+    words = f"the paper: {100 * band[0]:.0f} to {100 * band[1]:.0f}%"
+    ax.annotate(words, (-0.45, 100 * band[1] - 0.2), va="top", fontsize=9, color="0.3")
+    for layer, of_layer in heads.groupby("layer"):
+        x = np.arange(len(of_layer)) / len(of_layer) * 0.8 + layer - 0.3
+        ax.plot(x, 100 * of_layer.pruned, markersize=8, **_head_look(layer))
+        for name, at, share in zip(of_layer.index, x, of_layer.pruned):
+            place: Look = {"xytext": (7, -3), "textcoords": "offset points", "fontsize": 9}
+            ax.annotate(name, (at, 100 * share), **place)
+    layers = sorted(heads.layer.unique())
+    ax.set_xticks(layers, [f"layer {layer}" for layer in layers])
+    ax.set_xlim(-0.5, max(layers) + 0.5)
+    ax.set_ylabel("share of the head that is pruned (%)")
+    ax.grid(False, axis="x")
+    return ax
+
+
+def spared_heads(heads: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """What removing each head costs, against the share of it that is pruned.
+
+    Parameters
+    ----------
+    heads : pandas.DataFrame
+        Indexed by name: ``layer``; ``pruned``, a fraction; ``mean``, ``low`` and ``high``, the rise
+        of the MLM loss without the head, in nats.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    for layer, of_layer in heads.groupby("layer"):
+        ends = [of_layer["mean"] - of_layer.low, of_layer.high - of_layer["mean"]]
+        look = _head_look(layer) | {"label": f"layer {layer}"}
+        ax.errorbar(100 * of_layer.pruned, of_layer["mean"], ends, capsize=3, ms=7, **look)
+    ordered = heads.sort_values("pruned")
+    for number, (name, pruned, mean) in enumerate(
+        zip(ordered.index, ordered.pruned, ordered["mean"])
+    ):
+        # neighbours have their names in different places
+        where = ((-22, 4), (6, 4), (6, -13))[number % 3]
+        place: Look = {"xytext": where, "textcoords": "offset points", "fontsize": 9}
+        ax.annotate(name, (100 * pruned, mean), **place)
+    ax.axhline(0, color="0.4", linewidth=1)
+    ax.set_xlabel("share of the head that is pruned at 60% (%)")
+    ax.set_ylabel("cost of removing it (nats, 95% interval)")
+    ax.legend(loc="upper right")
     return ax
 
 

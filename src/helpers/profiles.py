@@ -91,6 +91,7 @@ class Profile:
     seeds: tuple
     sparsities: tuple
     checkpoint_every: int | None  # steps between checkpoints to resume from
+    own_tasks: tuple = ()  # of `helpers.tasks.Task`: those that are not GLUE's
 
     @property
     def model(self) -> str:
@@ -277,7 +278,7 @@ def locate(hub_id: str) -> str:
 
 
 def stamp(where: str) -> tuple | None:
-    """What a folder's files look like from outside, or None if there is no such folder.
+    """What a folder's files, or one file, look like from outside; None if there is nothing.
 
     Name, size and time of modification of each: what changes when a file is rewritten.
 
@@ -289,10 +290,10 @@ def stamp(where: str) -> tuple | None:
     Returns
     -------
     tuple or None
-        The folder's absolute path, then a triple (name, bytes, nanoseconds) a file.
+        The absolute path, then a triple (name, bytes, nanoseconds) a file.
     """
     folder = Path(where)
-    if not folder.is_dir():
+    if not folder.exists():
         return None
     files = [(path, path.stat()) for path in _files(folder)]
     of_files = [(str(path), stat.st_size, stat.st_mtime_ns) for path, stat in files]
@@ -300,7 +301,7 @@ def stamp(where: str) -> tuple | None:
 
 
 def content(where: str) -> str | None:
-    """A checksum of what a folder of a model or of data holds, or None if there is no such folder.
+    """A checksum of what a folder of a model or of data holds, or a file; None if there is nothing.
 
     Names, sizes and bytes count, of files above 64 MB only three samples of bytes. Read again only
     when a file has changed.
@@ -336,4 +337,6 @@ def _content(where, stamp):
 
 
 def _files(folder):
+    if folder.is_file():
+        return [folder]
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))

@@ -1,6 +1,7 @@
 """The results that ship with the course, each with how it was made."""
 
 import json
+from pathlib import Path
 
 import pandas as pd
 
@@ -23,12 +24,19 @@ def rows(name: str) -> pd.DataFrame:
         GLUE, with reduced settings (see `note`).
     """
     table = pd.read_csv(_file(name, "csv"))
-    made = json.loads(_file(name, "json").read_text()).get("profile", {})
+    if made := fine_tuning_of(_file(name, "json")):
+        table.attrs["fine_tuning"] = made
+    return table
+
+
+def fine_tuning_of(note: Path) -> dict | None:
+    """The values of `helpers.profiles.FineTuning` that the JSON beside results files, if any."""
+    if not note.is_file():
+        return None
+    made = json.loads(note.read_text()).get("profile", {})
     # records made before profiles had parts are flat
     flat = not isinstance(made.get("fine_tuning"), dict)
-    if made:
-        table.attrs["fine_tuning"] = made if flat else made["fine_tuning"]
-    return table
+    return (made if flat else made["fine_tuning"]) or None
 
 
 def shipped(name: str) -> bool:

@@ -1,6 +1,6 @@
 """GLUE's metrics as an `evaluate` script that needs no network.
 
-It is loaded by ``evaluate.load(<this file>, "cola")``.
+It is loaded by ``evaluate.load(<this file>, "accuracy+f1")``.
 """
 
 import datasets
@@ -26,6 +26,9 @@ def zero_if_constant(correlation):
 METRICS = {
     "accuracy": accuracy_score,
     "f1": lambda references, predictions: f1_score(references, predictions, zero_division=0.0),
+    "f1_macro": lambda references, predictions: f1_score(
+        references, predictions, average="macro", zero_division=0.0
+    ),
     "matthews_correlation": zero_if_constant(matthews_corrcoef),
     "pearson": zero_if_constant(
         lambda references, predictions: pearsonr(references, predictions).statistic
@@ -34,35 +37,29 @@ METRICS = {
         lambda references, predictions: spearmanr(references, predictions).statistic
     ),
 }
-# The paper's accuracy first, then what GLUE reports beside it; STS-B has scores and not labels, so
-# no accuracy
-TASKS = {
-    name: ("accuracy",) for name in ("sst2", "mnli", "mnli_mismatched", "qnli", "rte", "wnli")
-} | {
-    "cola": ("accuracy", "matthews_correlation"),
-    "mrpc": ("accuracy", "f1"),
-    "qqp": ("accuracy", "f1"),
-    "stsb": ("pearson", "spearmanr"),
-}
+SCORES = {"pearson", "spearmanr"}  # of numbers, all others of labels
 
 
 class GlueMetric(evaluate.Metric):
     def _info(self):
-        if self.config_name not in TASKS:
+        names = self.config_name.split("+")
+        if not set(names) <= set(METRICS):
             raise ValueError(
-                f"unknown GLUE task {self.config_name!r}; choose from {', '.join(TASKS)}"
+                f"unknown metric in {self.config_name!r}; choose from {', '.join(METRICS)}, "
+                "several with + between them"
             )
-        value = datasets.Value("float64" if self.config_name == "stsb" else "int64")
+        value = datasets.Value("float64" if set(names) & SCORES else "int64")
         return evaluate.MetricInfo(
-            description="A GLUE task's metrics: accuracy, F1 of the positive class, Matthews, "
-            "Pearson or Spearman correlation.",
+            description="A GLUE task's metrics: accuracy, F1 of the positive class or the mean of "
+            "all classes, Matthews, Pearson or Spearman correlation.",
             citation="Wang et al. 2018, GLUE: A Multi-Task Benchmark and Analysis Platform",
-            inputs_description="predictions and references: lists of class indices, for stsb of "
-            "scores",
+            inputs_description="predictions and references: lists of class indices, for Pearson "
+            "and Spearman correlations of scores",
             features=datasets.Features({"predictions": value, "references": value}),
         )
 
     def _compute(self, predictions, references):
         return {
-            name: float(METRICS[name](references, predictions)) for name in TASKS[self.config_name]
+            name: float(METRICS[name](references, predictions))
+            for name in self.config_name.split("+")
         }

@@ -5,62 +5,234 @@ import dataclasses
 import json
 import math
 import sys
+import textwrap
+from pathlib import Path
 
-from .. import machine, profiles, tasks
-from ..conditions import LATER, OF_THE_PAPER
-from . import experiment
-from .runs import plan, superseded, tell
+from .. import machine, own, paper, plots, profiles, reference, suit, tasks
+from ..claims import MARKS, judge, rule
+from ..conditions import CONDITIONS, LATER, OF_THE_PAPER
+from . import estimate, experiment, export, results
+from .checks import check_values
+from .runs import from_record, plan, superseded, tell
+from .settings import PARTS, with_settings, words_of
 from .store import RunStore
 from .workers import FailedTasks
 
 PROGRAM = "python -m helpers.lab"
-PARTS = ("pretraining", "fine_tuning")
+EXAMPLES = f"""\
+a CSV of yours with the columns review and stars, from a look at it to a figure:
+  {PROGRAM} tasks reviews.csv text=review label=stars
+  {PROGRAM} plan --profile small --task reviews.csv text=review label=stars --seeds 0 \\
+      --conditions dense prune_pretrain --sparsities 0.5 0.7 0.9 --out runs/reviews
+  {PROGRAM} run  ... (the same options; it stops and resumes)
+  {PROGRAM} judge runs/reviews --figure reviews.png
+  {PROGRAM} export runs/reviews pruned-70 --sparsity 0.7
+
+without a command, options are those of run. Several cores, GPUs and machines: docs/scaling.md."""
+CONFIGURATION = """\
+the same in a file, sweep.toml, which goes into the store, too (flags come on top of it):
+
+  profile = "small"
+  conditions = ["dense", "prune_pretrain"]
+  sparsities = [0.5, 0.7, 0.9]
+  seeds = [0]
+  out = "runs/reviews"
+  [fine_tuning]
+  train_rows = 2000
+  [task.reviews]
+  data = "reviews.csv"
+  text = "review"
+  label = "stars"
+"""
 
 
 def main(arguments=None):
     """Carry out what the command line asks for; ends the process where that fails."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     parser = make_parser()
-    options = parser.parse_args(arguments)
-    check_together(parser, options)
+    if not arguments or arguments[0].startswith("-") and arguments[0] not in ("-h", "--help"):
+        arguments = ["run", *arguments]
     try:
-        carry_out(options)
+        options = parser.parse_args(arguments)
+        if getattr(options, "config", None):
+            words = words_of(options.config, _options_of_a_sweep())
+            typed = [word for word in arguments[1:] if word != options.config]
+            options = parser.parse_args([arguments[0], options.config, *words, *typed])
+        options.command(parser, options)
     except FailedTasks as error:
         parser.exit(1, f"{PROGRAM}: {error}\n")
     except (ValueError, TypeError, OSError, ImportError) as error:
         parser.exit(2, f"{PROGRAM}: {error}\n")
     except KeyboardInterrupt:
-        parser.exit(
-            130,
-            f"\ninterrupted; finished runs are kept in {options.out}, the same command goes on "
-            "from there\n",
-        )
+        kept = f"; finished runs are kept in {options.out}" if "out" in options else ""
+        parser.exit(130, f"\ninterrupted{kept}, the same command goes on from there\n")
 
 
-def carry_out(options):
+def run(parser, options):
     """Plan the runs and do with them what the options say."""
+    check_together(parser, options)
+    profile, runs = _planned(options)
+    store = RunStore(options.out)
+    if options.dry_run:
+        print(tell(runs, store))
+        for line in estimate.tell_costs(runs, store, options.jobs):
+            print(line)
+        return
+    if options.config:
+        text = Path(options.config).read_text(encoding="utf-8")
+        store.publish(Path(options.config).name, text)
+    if options.checkpoints_only:
+        experiment.checkpoints(runs, store)
+        return
+    engine = {"ray": options.ray, "cpus": options.cpus, "gpus": options.gpus}
+    try:
+        experiment.sweep(runs, store, options.jobs, **engine)
+    except FailedTasks:
+        report(runs, store, profile)
+        raise
+    report(runs, store, profile)
+
+
+def _planned(options):
+    """The profile and the runs that the options of a sweep ask for; what is decided is printed."""
     profile = profiles.get(options.profile) if options.profile else profiles.current()
     profile = with_settings(profile, options.set)
+    if options.model:
+        profile = profile.replace(pretraining={"model": options.model})
+    check_values(profile)
+    said = {text.partition("=")[0].rpartition(".")[2] for text in options.set}
+    # a rate or a number of steps that is written without its part can only be of pre-training
+    keep = said | ({"learning_rates"} if options.learning_rates else set())
+    profile, reasons = suit.suited(profile, keep)
+    for reason in reasons:
+        print(f"{reason}.")
+    if options.range_test:
+        profile = _with_tested_rate(profile, options)
+    described = [own.from_words(words) for words in options.task or ()]
+    for task in described:
+        print(own.told(task))
+    named = options.tasks or ([] if described else profile.tasks)
     runs = plan(
         options.conditions,
         options.sparsities or profile.sparsities,
-        options.tasks or profile.tasks,
+        [*named, *described],
         options.seeds or profile.seeds,
         options.learning_rates,
         profile,
     )
-    store = RunStore(options.out)
-    if options.dry_run:
-        print(tell(runs, store))
-    elif options.checkpoints_only:
-        experiment.checkpoints(runs, store)
-    else:
-        engine = {"ray": options.ray, "cpus": options.cpus, "gpus": options.gpus}
-        try:
-            experiment.sweep(runs, store, options.jobs, **engine)
-        except FailedTasks:
-            report(runs, store, profile)
-            raise
-        report(runs, store, profile)
+    return profile, runs
+
+
+def _with_tested_rate(profile, options):
+    described = [own.from_words(words) for words in options.task or ()]
+    task = (described or options.tasks or profile.tasks)[0]
+    rate, told = estimate.range_test(tasks.with_own(profile, task), task)
+    print(told)
+    return profile.replace(learning_rates=(rate,))
+
+
+def judge_results(parser, options):
+    """Print what results say of the claims, and draw their curves."""
+    tables = {}
+    for source in options.sources:
+        name, equals, path = source.partition("=")
+        if not equals:
+            name, path = Path(source).name, source
+        found = results.read(path)
+        for label, rows in found.items():
+            tables[name if len(found) == 1 else f"{name}: {label}"] = rows
+    verdicts = {name: judge(rows) for name, rows in tables.items()}
+    for number, claim in paper.claims().iterrows():
+        if options.claims and number not in options.claims:
+            continue
+        judged = {name: found[number] for name, found in verdicts.items() if number in found}
+        if not judged:
+            continue
+        print(f"{number}. {claim.claim} (§{claim.section}).")
+        print(textwrap.fill(f"Rule: {rule(number)}", 100, initial_indent="   "))
+        for name, found in judged.items():
+            settles = f" To settle it: {found.settles}" if found.settles else ""
+            told = f"{name}: {MARKS[found.verdict]} {found.verdict}. {found.evidence}.{settles}"
+            print(textwrap.fill(told, 100, initial_indent="   ", subsequent_indent="     "))
+    print("Claims 7 to 10 are measured on weights; notebooks 03 and 07 judge them.")
+    if options.figure:
+        print(_figure(tables, options.figure))
+
+
+def _figure(tables, path):
+    """Draw the curves of results beside the course's, and say where."""
+    metric = next(
+        (m for m in ("accuracy", "pearson") if all((r.metric == m).any() for r in tables.values())),
+        "accuracy",
+    )
+    beside = {} if metric != "accuracy" else reference.sources()
+    pruned = [c for c in CONDITIONS if any((r.condition == c).any() for r in tables.values())]
+    pruned = [c for c in pruned if CONDITIONS[c].prunes] or ["prune_pretrain"]
+    plots.use_style()
+    figure, ax = plots.plt.subplots(figsize=(8.6, 4.4), layout="constrained")
+    relative = all((rows.condition == "dense").any() for rows in tables.values())
+    options = {"relative": relative, "floors": False, "ax": ax}
+    plots.curves(tables | beside, metric, pruned[:2], **options)
+    ax.legend(handles=ax.get_legend().legend_handles, loc="center left", bbox_to_anchor=(1, 0.5))
+    ax.set_title("What pruning costs: yours beside the course's")
+    figure.savefig(path, dpi=150)
+    return f"The curves of {', '.join([*tables, *beside])} are in {path}."
+
+
+def export_run(parser, options):
+    """Export the pruned checkpoint of a run in a store."""
+    store = results.existing(options.store)
+    records = [record for key in store.keys() if (record := store.read(key))]
+    fits = [
+        run
+        for run in map(from_record, (record["run"] for record in records))
+        if CONDITIONS[run.condition].prunes_pretraining
+        and (options.condition is None or run.condition == options.condition)
+        and (options.sparsity is None or math.isclose(run.sparsity, options.sparsity))
+        and (options.seed is None or run.seed == options.seed)
+        and (options.model is None or run.profile.model == options.model)
+    ]
+    if not fits:
+        pruned = sorted(
+            {
+                f"{r['run']['condition']} {r['run']['sparsity']:g}"
+                for r in records
+                if CONDITIONS[r["run"]["condition"]].prunes_pretraining
+            }
+        )
+        raise ValueError(
+            f"no such run in {options.store}; the pruned ones are: {', '.join(pruned) or 'none'}"
+        )
+    # a pruned model that nobody named is the sparsest of those that were asked for
+    chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
+    tables = [rows for rows in results.read(store).values()]
+    rows = plots.pd.concat(tables, ignore_index=True)
+    folder = export.export_model(chosen, options.folder, rows, store, options.license)
+    if options.onnx:
+        export.save_onnx(folder)
+    files = ", ".join(sorted(path.name for path in folder.iterdir()))
+    print(f"{chosen.condition} at {chosen.sparsity:.0%}, seed {chosen.seed}: {folder} has {files}.")
+    print(f"To the hub: hf upload YOU/{folder.name} {folder}")
+
+
+def show_tasks(parser, options):
+    """List GLUE's tasks, or tell what a description of one's own comes to."""
+    if options.words:
+        print(own.told(own.from_words(options.words)))
+        return
+    for task in tasks.GLUE.values():
+        asked = "a number" if task.is_regression else ", ".join(task.labels)
+        print(f"{task.name:16} {task.title}: {', '.join(task.columns)} -> {asked}")
+        print(f"{'':16} measured: {', '.join(task.metrics)}")
+    print("\nThe tiny profile has cola, sst2, qqp, mnli and qnli, in the pocket world's words.")
+    print(f"One of your own: {PROGRAM} tasks reviews.csv text=review label=stars")
+
+
+def show_conditions(parser, options):
+    """List the conditions with what is done to the model."""
+    for condition in CONDITIONS.values():
+        when = "after the paper" if condition.later else "of the paper, run by default"
+        print(f"{condition.name:22} {condition.words} ({when})")
 
 
 def at_least(least, kind=int):
@@ -77,32 +249,116 @@ def at_least(least, kind=int):
 
 
 def make_parser():
-    """The options and their help."""
-    fields = [f.name for part in PARTS for f in dataclasses.fields(_kind(part))]
+    """The commands, their options and their help."""
+    shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Carry out the runs of an experiment. The same command goes on where it was "
-        "stopped.",
-        epilog="For example: --profile small --tasks sst2 --conditions dense prune_pretrain "
-        "--sparsities 0.5 --dry-run. Fields for --set: checkpoint_every, "
-        f"{', '.join(dict.fromkeys(fields))}; one that both pre-training and fine-tuning have is "
-        "written pretraining.batch or fine_tuning.batch. Several cores, GPUs and machines: "
-        "docs/scaling.md.",
-        allow_abbrev=False,
+        description="Sweeps of pruning experiments: your model, your data, your sparsities.",
+        epilog=EXAMPLES,
+        **shape,
     )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name, help, function, epilog=EXAMPLES):
+        made = commands.add_parser(
+            name, help=help, description=_sentence(help), epilog=epilog, **shape
+        )
+        made.set_defaults(command=function)
+        return made
+
+    about_runs = f"{CONFIGURATION}\n{_fields()}\n\n{EXAMPLES}"
+    _add_sweep(command("run", "carry out the runs of a sweep; again, it goes on", run, about_runs))
+    planned = command("plan", "measure a few steps, tell hours, memory and disk", run, about_runs)
+    _add_sweep(planned)
+    planned.set_defaults(dry_run=True)
+    made = command("judge", "judge the paper's claims by any results", judge_results)
+    made.add_argument(
+        "sources",
+        help="a run store, its results.csv, or a CSV with the same columns, such as a colleague's; "
+        "NAME=PATH gives it a name",
+        nargs="+",
+        metavar="RESULTS",
+    )
+    made.add_argument("--claims", help="only these numbers", type=int, nargs="+", metavar="N")
+    made.add_argument("--figure", help="draw the curves beside the course's", metavar="FILE")
+    made = command("export", "save a pruned checkpoint with a model card", export_run)
+    made.add_argument("store", help="the run store", metavar="STORE")
+    made.add_argument("folder", help="its last part names the model", metavar="FOLDER")
+    pruned = [name for name, c in CONDITIONS.items() if c.prunes_pretraining]
+    made.add_argument("--condition", help=f"one of {', '.join(pruned)}; default: any", metavar="C")
+    made.add_argument("--sparsity", help="default: the highest", type=float, metavar="N")
+    made.add_argument("--seed", help="default: the lowest", type=int, metavar="N")
+    made.add_argument("--model", help="where the store has several", metavar="ID")
+    made.add_argument(
+        "--onnx",
+        help="also write model.onnx, for ONNX Runtime and OpenVINO",
+        action="store_true",
+    )
+    made.add_argument("--license", help="the hub's short name, such as apache-2.0", metavar="NAME")
+    made = command("tasks", "list GLUE's tasks, or look at data of your own", show_tasks)
+    made.add_argument(
+        "words",
+        help=f"of {', '.join(own.FIELDS)}; text=a,b for a pair",
+        nargs="*",
+        metavar="FIELD=VALUE",
+    )
+    command("conditions", "list what can be done to the model", show_conditions)
+    return parser
+
+
+def _sentence(text):
+    return text[:1].upper() + text[1:] + "."
+
+
+def _fields():
+    fields = [f.name for part in PARTS for f in dataclasses.fields(_kind(part))]
+    return textwrap.fill(
+        "fields for --set: checkpoint_every, "
+        f"{', '.join(dict.fromkeys(fields))}; one that both pre-training and fine-tuning have is "
+        "written pretraining.batch or fine_tuning.batch.",
+        90,
+    )
+
+
+def _kind(part):
+    return profiles.Profile.__annotations__[part]
+
+
+def _options_of_a_sweep():
+    """The names of a sweep's options, and whether they take no value."""
+    parser = argparse.ArgumentParser(add_help=False)
+    _add_sweep(parser)
+    left_out = ("set", "task")
+    return {
+        action.option_strings[0].lstrip("-"): action.nargs == 0
+        for action in parser._actions
+        if action.option_strings and action.dest not in left_out
+    }
+
+
+def _add_sweep(parser):
+    """The options of a sweep."""
 
     def add(name, help, **more):
         parser.add_argument(name, help=help, **more)
 
+    add("config", "a TOML file with these options, see below", nargs="?", metavar="SWEEP.toml")
     add(
         "--profile",
         f"one of {', '.join(profiles.PROFILES)}: model, text, tasks and all lengths; default: "
         "PRUNING_PROFILE or tiny",
     )
     add(
+        "--model",
+        "a hub id or folder of a BERT, DistilBERT, RoBERTa, ELECTRA, MobileBERT or ALBERT; "
+        "default: the profile's. Rates and steps then follow a rule that is printed, unless you "
+        "set them",
+        metavar="ID",
+    )
+    add(
         "--conditions",
         f"of {', '.join(OF_THE_PAPER)}, which is the default; of what came later "
-        f"{', '.join(LATER)}",
+        f"{', '.join(LATER)}. The command conditions says what each does",
         nargs="+",
         default=list(OF_THE_PAPER),
         metavar="C",
@@ -110,12 +366,26 @@ def make_parser():
     several = {"nargs": "+", "metavar": "N"}
     add("--sparsities", "fractions in [0, 1); default: the profile's", type=float, **several)
     add("--tasks", "GLUE tasks; default: the profile's", nargs="+", metavar="T")
+    add(
+        "--task",
+        "a task of your own, such as --task reviews.csv text=review label=stars; again for "
+        f"another. Fields: {', '.join(own.FIELDS)}",
+        nargs="+",
+        action="append",
+        metavar="FIELD=VALUE",
+    )
     add("--seeds", "default: the profile's", type=int, **several)
     add("--learning-rates", "of fine-tuning; default: the profile's", type=float, **several)
+    add(
+        "--range-test",
+        "choose the learning rate of fine-tuning by a short test that raises it step by step",
+        action="store_true",
+    )
     add(
         "--set",
         "other values of the profile, such as pretraining.steps=100",
         nargs="+",
+        action="extend",
         default=[],
         metavar="FIELD=VALUE",
     )
@@ -159,8 +429,11 @@ def make_parser():
         "launch",
         action="store_true",
     )
-    add("--dry-run", "only tell how much there is to do", action="store_true")
-    return parser
+    add(
+        "--dry-run",
+        "only tell how much there is to do, as the command plan does",
+        action="store_true",
+    )
 
 
 def check_together(parser, options):
@@ -192,10 +465,12 @@ def report(runs, store, profile):
     rows = store.rows([run.key for run in runs])
     if rows.empty:
         return
-    main_rows = rows[rows.metric == rows.task.map(tasks.main_metric)]
+    compared = {run.task: tasks.get(run.task, run.profile).metrics[0] for run in runs}
+    main_rows = rows[rows.metric == rows.task.map(compared)]
     table = main_rows.pivot_table(index=["condition", "sparsity"], columns="task", values="value")
     print((100 * table).round(1).to_string())
-    regression = ", for stsb 100 × Pearson correlation" if "stsb" in table else ""
+    others = {t: plots.METRIC_LABEL[m] for t, m in compared.items() if m != "accuracy"}
+    regression = "".join(f", for {t} 100 × {label}" for t, label in others.items())
     path = store.folder / "results.csv"
     print(
         f"accuracy in %{regression}, mean over {rows.seed.nunique()} seed(s); {len(rows)} rows in "
@@ -244,76 +519,6 @@ def _json(path):
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def with_settings(profile, settings):
-    """A profile with other values, given as texts.
-
-    Parameters
-    ----------
-    profile : helpers.profiles.Profile
-    settings : list of str
-        Each ``field=value`` or ``part.field=value``; values that are no text are JSON.
-
-    Returns
-    -------
-    helpers.profiles.Profile
-
-    Raises
-    ------
-    ValueError
-        If there is no such field, both parts have it, or the value is not of its kind.
-    """
-    for text in settings:
-        path, equals, value = text.partition("=")
-        if not equals:
-            raise ValueError(
-                f"--set takes FIELD=VALUE, such as pretraining.steps=100, got {text!r}"
-            )
-        part, name = _field(path)
-        values = getattr(profile, part) if part else profile
-        value = _value(name, value, type(values).__annotations__[name], getattr(values, name))
-        profile = profile.replace(**({part: {name: value}} if part else {name: value}))
-    return profile
-
-
-def _field(path):
-    """The part and the name of a field."""
-    if path == "checkpoint_every":  # of the profile's own fields the one without an option
-        return "", path
-    part, _, name = path.rpartition(".")
-    having = [p for p in PARTS if part in ("", p) and name in _kind(p).__annotations__]
-    if len(having) > 1:
-        names = " or ".join(f"{part}.{name}" for part in having)
-        raise ValueError(f"both parts of the profile have {name!r}; write {names}")
-    if not having:
-        fields = "; ".join(f"{p}: {', '.join(_kind(p).__annotations__)}" for p in PARTS)
-        raise ValueError(
-            f"the profile has no field {path!r} that --set could change; it has checkpoint_every; "
-            f"{fields}"
-        )
-    return having[0], name
-
-
-def _kind(part):
-    return profiles.Profile.__annotations__[part]
-
-
-def _value(name, text, kind, now):
-    try:
-        value = json.loads(text) if kind is not str else text
-    except (json.JSONDecodeError, RecursionError):
-        value = text
-    value = tuple(value.items()) if isinstance(value, dict) else _tuples(value)
-    wanted = (int, float) if kind is float else kind
-    if not isinstance(value, wanted) or isinstance(value, bool) != (kind is bool):
-        kind = getattr(kind, "__name__", kind)
-        raise ValueError(f"{name} must be {kind}, such as {json.dumps(now)}, got {value!r}")
-    return value
-
-
-def _tuples(value):
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 if __name__ == "__main__":

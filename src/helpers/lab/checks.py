@@ -8,7 +8,7 @@ from transformers import TrainingArguments
 
 from .. import pocket
 from ..profiles import POCKET, Profile
-from ..tasks import check_task
+from ..tasks import Task, get
 from ..training import check_options
 
 # fields of TrainingArguments, and what decides them here
@@ -176,9 +176,10 @@ def _check_options(name, options):
             check(f"{field} in {name}", value, (_is_number, "a finite number"))
 
 
-def check_task_of(profile: Profile, task: str) -> str:
+def check_task_of(profile: Profile, task: str | Task) -> str:
     """Return a task's name, or raise a ValueError that lists those that the profile's data have."""
-    check_task(task)
-    if profile.fine_tuning.glue == POCKET and task not in pocket.TASKS:
-        raise ValueError(f"the pocket world has no task {task!r}; it has {', '.join(pocket.TASKS)}")
-    return task
+    task = get(task, profile)
+    name, in_pocket = task.name, not task.data and profile.fine_tuning.glue == POCKET
+    if in_pocket and name not in pocket.TASKS:
+        raise ValueError(f"the pocket world has no task {name!r}; it has {', '.join(pocket.TASKS)}")
+    return name

@@ -15,6 +15,7 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoModelForSequenceClassification, set_seed
 
 from .. import data, machine, profiles, tasks
+from ..checks import check_vocabulary
 from ..conditions import CONDITIONS
 from ..pruning import check_family, load_masks, random_masks, save_masks
 from ..training import (
@@ -151,7 +152,7 @@ def measure(run, store=None, progress=False):
 
 def _carry_out(run, store, progress):
     began = time.perf_counter()
-    profile, task = run.profile, run.task
+    profile, task = run.profile, tasks.get(run.task, run.profile)
     examples = data.load_task(profile, task)
     train, validation = examples["train"], examples["validation"]
     measured, splits = {}, (train, validation)
@@ -195,7 +196,7 @@ def _fine_tuned(run, folder, train, work, progress):
     """A model fine-tuned as the run's condition says."""
     profile, condition = run.profile, CONDITIONS[run.condition]
     set_seed(run.seed)
-    labels = tasks.LABELS[run.task]
+    labels = tasks.get(run.task, profile).labels
     model = _untrained(profile, labels) if folder is None else load_classifier(folder, labels)
     arguments = model, data.load_tokenizer(profile.model), train
     options = dict(
@@ -309,7 +310,9 @@ def _load_what_is_needed(runs):
     """Load what runs need, so that what is missing or of no use is an error before any work."""
     for profile, task in {(run.profile, run.task): None for run in runs}:
         data.load_examples(profile, task)
-        rehearse_metric(task)
+        rehearse_metric(tasks.get(task, profile))
+        if tasks.get(task, profile).data:
+            check_vocabulary(profile, task)
     for model in {run.profile.model: None for run in runs if CONDITIONS[run.condition].trains}:
         where = profiles.locate(model)
         check_family(data.load(model, lambda where=where: AutoConfig.from_pretrained(where)), where)

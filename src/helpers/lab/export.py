@@ -1,9 +1,13 @@
 """Export a pruned model: an ordinary `transformers` folder, with a card on how it was made."""
 
+import importlib.util
 import json
+import warnings
 from pathlib import Path
 
+import torch
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from transformers import AutoModelForMaskedLM, AutoTokenizer
 
 from .. import data, machine, plots, profiles, tasks
 from ..conditions import CONDITIONS
@@ -62,6 +66,48 @@ def export_model(run, folder, rows, store=None, license=None):
     return folder
 
 
+def save_onnx(folder):
+    """Write ``model.onnx`` into an exported folder, for ONNX Runtime and OpenVINO.
+
+    Parameters
+    ----------
+    folder : str or path
+        Of an exported model, or another with an MLM head.
+
+    Returns
+    -------
+    pathlib.Path
+        The file. It takes the tokenizer's outputs, of any number and length, and gives ``logits``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If PyTorch's exporter lacks the packages that it needs.
+    """
+    if not importlib.util.find_spec("onnxscript"):
+        raise ModuleNotFoundError("ONNX needs more packages; pip install -e .[export] adds them")
+    path = Path(folder) / "model.onnx"
+    with quiet():
+        model = AutoModelForMaskedLM.from_pretrained(folder, attn_implementation="eager").eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    batch = dict(tokenizer([tokenizer.mask_token] * 2, return_tensors="pt"))
+    axes = {0: torch.export.Dim("texts"), 1: torch.export.Dim("tokens")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # advice to the exporter's own authors
+        torch.onnx.export(
+            model,
+            kwargs=batch,
+            f=path,
+            input_names=list(batch),
+            output_names=["logits"],
+            dynamic_shapes={name: axes for name in batch},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    return path
+
+
 def model_card(run, model, mlm_loss, rows, name, license=None):
     """The card of an exported model.
 
@@ -97,10 +143,13 @@ def model_card(run, model, mlm_loss, rows, name, license=None):
         scores=scores,
         rates=sorted(set(scores.learning_rate)) or profile.learning_rates,
         seed=run.seed if values.seed is None else values.seed,
+        own={task.name: task for task in profile.own_tasks},
+        named=_tasks(profile, scores),
+        public_data=lambda task: _public_data(profile, task),
         options=json.dumps(dict(values.options)),
         note=machine.provenance(),
         POCKET=profiles.POCKET,
-        NAMES=tasks.NAMES,
+        title=tasks.title,
         CONDITIONS=CONDITIONS,
         METRIC_LABEL=plots.METRIC_LABEL,
     )
@@ -108,16 +157,17 @@ def model_card(run, model, mlm_loss, rows, name, license=None):
 
 def _metadata(run, scores, name, license, family):
     """What the hub reads: the card's front matter."""
-    profile, glue = run.profile, run.profile.fine_tuning.glue
-    hub_ids = {corpus[0] for corpus, _ in profile.pretraining.corpora} | {glue}
+    profile = run.profile
+    hub_ids = {corpus[0] for corpus, _ in profile.pretraining.corpora}
+    hub_ids |= {data for task in _tasks(profile, scores) if (data := _public_data(profile, task))}
     results = [
         EvalResult(
             task_type="text-classification",
-            task_name=f"{tasks.NAMES[row.task]}, after fine-tuning",
+            task_name=f"{tasks.title(row.task)}, after fine-tuning",
             # the hub groups by task: only this tells conditions apart
             metric_name=f"{row.metric} ({CONDITIONS[row.condition].label})",
-            dataset_type=glue,
-            dataset_name=tasks.NAMES[row.task],
+            dataset_type=_public_data(profile, row.task) or row.task,
+            dataset_name=tasks.title(row.task),
             dataset_config=row.task,
             dataset_split="validation",
             metric_type=row.metric,
@@ -137,6 +187,18 @@ def _metadata(run, scores, name, license, family):
         metrics=sorted(set(scores.metric)) or None,
         eval_results=results or None,
     )
+
+
+def _tasks(profile, scores):
+    """The tasks that a card names: those with scores, or else the profile's."""
+    return list(dict.fromkeys(scores.task)) or list(profile.tasks)
+
+
+def _public_data(profile, name):
+    """The hub id of a task's data; None for a file, whose path tells others nothing."""
+    own = {task.name: task for task in profile.own_tasks}
+    data = own[name].data if name in own else profile.fine_tuning.glue
+    return None if Path(data).exists() else data
 
 
 def _scores(run, rows):

@@ -11,8 +11,10 @@ import numpy as np
 from .. import data, tasks
 from ..checks import check_profile
 from ..conditions import CONDITIONS, check_condition
-from ..profiles import Profile, content, current, get, locate
+from ..profiles import FineTuning, Pretraining, Profile, content, current, get, locate
 from ..pruning import check_sparsity
+from ..suit import warn_outside
+from ..tasks import Task, with_own
 from .checks import check_learning_rate, check_seed, check_task_of, check_values
 from .store import digest
 
@@ -25,8 +27,9 @@ class Run:
     ----------
     condition : str
         One of `helpers.conditions.CONDITIONS`.
-    task : str
-        A GLUE task's name, such as "cola".
+    task : str or helpers.tasks.Task
+        A GLUE task's name, such as "cola"; or a task of your own, from `helpers.own.describe`. Then
+        the profile holds its description, and this is its name.
     sparsity : float
         In [0, 1); 0 for the conditions that prune nothing.
     seed : int
@@ -50,8 +53,8 @@ class Run:
 
     def __post_init__(self):
         check_condition(self.condition)
-        tasks.check_task(self.task)
         profile = get(self.profile) if isinstance(self.profile, str) else self.profile or current()
+        profile = tasks.with_own(profile, self.task)
         rate = profile.learning_rates[0] if self.learning_rate is None else self.learning_rate
         sparsity = check_sparsity(self.sparsity)
         if sparsity and not CONDITIONS[self.condition].prunes:
@@ -62,6 +65,7 @@ class Run:
         # numpy's numbers become Python's, so that they give the same key
         values = {
             "profile": profile,
+            "task": tasks.get(self.task, profile).name,
             "sparsity": sparsity,
             "seed": check_seed(self.seed),
             "learning_rate": check_learning_rate(rate),
@@ -84,6 +88,38 @@ class Run:
             "fine_tuning": dataclasses.asdict(profile.fine_tuning),
             "task": data.task_content(profile, self.task),
         }
+
+
+def from_record(values: dict) -> Run:
+    """The run that a store's record describes (``record["run"]``), with its own profile.
+
+    Raises
+    ------
+    ValueError
+        If an earlier version filed it, whose profiles had no parts.
+    """
+    profile = values["profile"]
+    if not isinstance(profile.get("pretraining"), dict):
+        raise ValueError(
+            "a run of an earlier version, whose profile has no parts, cannot be read; judge its "
+            "results.csv"
+        )
+    parts = {"pretraining": Pretraining, "fine_tuning": FineTuning}
+    rest = {name: as_tuples(value) for name, value in profile.items() if name not in parts}
+    own = tuple(
+        Task(**{name: as_tuples(value) for name, value in task.items()})
+        for task in profile.get("own_tasks", ())
+    )
+    read = {
+        name: kind(**{field: as_tuples(value) for field, value in profile[name].items()})
+        for name, kind in parts.items()
+    }
+    return Run(**values | {"profile": Profile(**rest | read | {"own_tasks": own})})
+
+
+def as_tuples(value):
+    """Lists of JSON or TOML, within one another, as tuples."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list) else value
 
 
 Checkpoint = namedtuple("Checkpoint", "kind sparsity seed key burn_in_key")
@@ -123,7 +159,7 @@ def _with_content(profile):
 def plan(
     conditions: Iterable[str],
     sparsities: Iterable[float],
-    tasks: Iterable[str],
+    tasks: Iterable[str | Task],
     seeds: Iterable[int],
     learning_rates: Iterable[float] | None = None,
     profile: Profile | None = None,
@@ -135,6 +171,7 @@ def plan(
     Parameters
     ----------
     conditions, sparsities, tasks, seeds : iterable
+        Tasks are names of GLUE's, or descriptions from `helpers.own.describe`.
     learning_rates : iterable of float, optional
         Default: the profile's.
     profile : helpers.profiles.Profile, optional
@@ -154,8 +191,10 @@ def plan(
     check_profile(profile)
     conditions, sparsities, tasks, seeds = map(list, (conditions, sparsities, tasks, seeds))
     rates = list(profile.learning_rates if learning_rates is None else learning_rates)
+    warn_outside(profile.replace(learning_rates=tuple(rates)))
     for task in tasks:
-        check_task_of(profile, task)
+        profile = with_own(profile, task)
+    tasks = [check_task_of(profile, task) for task in tasks]
     runs = {}
     for condition in map(check_condition, conditions):
         for sparsity in sparsities if CONDITIONS[condition].prunes else [0.0]:

@@ -1,4 +1,4 @@
-"""What makes it a course: exercises, predictions, widgets, claims and their board.
+"""What makes it a course: exercises, predictions, widgets, the board of claims.
 
 A notebook opens with ``course = lesson.start()``.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from .. import claims as claims
 from .. import plots, profiles
 from .saying import say
 

@@ -4,31 +4,33 @@ import html
 import json
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 from IPython.display import display
 
 from .. import analysis, paper, profiles, reference
-from ..conditions import CONDITIONS
-from ..lab.runs import Run
-from ..lab.store import RunStore, as_store
-from ..tasks import NAMES
-from .claims import (
+from ..claims import (
     FEW,
+    MARKS,
     NOT_RUN,
     TABLES,
     VERDICTS,
     WORDS,
     YOURS,
     Finding,
+    judge,
     rule,
     sources,
     together,
 )
+from ..conditions import CONDITIONS
+from ..lab.results import read, shared_tasks
+from ..lab.runs import Run
+from ..lab.store import RunStore, as_store
+from ..tasks import GLUE, title
 
-MARKS = dict(zip(VERDICTS, "✔✘?…–"))
 # blue and vermilion: told apart by everybody
 COLORS = {True: "#0072B2", False: "#D55E00", None: "#767676"}
 
@@ -47,24 +49,16 @@ def own_rows(store: RunStore | str | Path = "runs") -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
-    store = as_store(store)
+    store, known = as_store(store), profiles.current()
     keys = []
     for path in sorted((store.folder / "runs").glob("*.json")):
         record = store.read(path.stem)
-        if record and Run(**record["run"] | {"profile": profiles.current()}).key == path.stem:
+        if not record or record["run"]["task"] not in GLUE:
+            continue
+        if Run(**record["run"] | {"profile": known}).key == path.stem:
             keys.append(path.stem)
     rows = store.rows(keys)
-    runs = {
-        task: set(zip(of_task.condition, of_task.sparsity, of_task.seed))
-        for task, of_task in rows.groupby("task")
-        if (of_task.condition == "dense").any() and (of_task.sparsity > 0).any()
-    }
-    tasks = sorted(runs, key=lambda task: -len(runs[task]))
-    shared = {
-        count: count * len(set.intersection(*(runs[task] for task in tasks[:count])))
-        for count in range(1, len(tasks) + 1)
-    }
-    return rows[rows.task.isin(tasks[: max(shared, key=shared.get, default=0)])]
+    return shared_tasks(rows)
 
 
 def settle(findings: dict[int, Finding], notebook: str, folder: str | Path = "runs") -> None:
@@ -171,7 +165,33 @@ def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) ->
     _show(["source", "verdict", "evidence (95% intervals)"], rows, lines, widths=(20, 16, 64))
 
 
-def scoreboard(folder: str | Path = "runs", reveal: bool = False) -> None:
+def judged(beside: Mapping[str, str | Path | pd.DataFrame | RunStore]) -> dict:
+    """What results of any model and settings say of the claims.
+
+    Parameters
+    ----------
+    beside : dict of str to str, path, pandas.DataFrame or RunStore
+        Name → a run store, a CSV or rows, as `helpers.lab.results.read` takes them. Where one holds
+        several models or settings, they get a name each.
+
+    Returns
+    -------
+    dict of str to (dict of int to Finding)
+        As for `evidence`.
+    """
+    found = {}
+    for name, source in beside.items():
+        tables = read(source)
+        for label, rows in tables.items():
+            found[name if len(tables) == 1 else f"{name}: {label}"] = judge(rows)
+    return found
+
+
+def scoreboard(
+    folder: str | Path = "runs",
+    reveal: bool = False,
+    beside: Mapping[str, str | Path | pd.DataFrame | RunStore] | None = None,
+) -> None:
     """Show all claims, and beside those that the learner has settled what the others say.
 
     Parameters
@@ -180,8 +200,12 @@ def scoreboard(folder: str | Path = "runs", reveal: bool = False) -> None:
         Of the run store.
     reveal : bool
         Show what the others say of open claims, too.
+    beside : dict of str to str, path, pandas.DataFrame or RunStore, optional
+        More results, such as those of another model or of a colleague, by name; see `judged`. They
+        are shown for every claim that rows can settle.
     """
     mine, rows, lines = settled(folder), [], []
+    own = judged(beside or {})
     others = sources() if reveal or mine else {}
     for number, claim in paper.claims().iterrows():
         where = f"notebook {' and '.join(_notebooks(number))}"
@@ -193,6 +217,11 @@ def scoreboard(folder: str | Path = "runs", reveal: bool = False) -> None:
             yours = f"○ open<br>{where}"
             lines.append(f"   {YOURS:22} ○ open: {where}")
         cells = [f"{number}", f"{html.escape(claim.claim)} (§{claim.section})", yours]
+        for source, findings in own.items():
+            found = findings.get(number)
+            cells.append(f"{_mark(found)}<br>{html.escape(found.evidence)}" if found else "")
+            if found:
+                lines.append(_line(source, found))
         for source, findings in others.items():
             if not reveal and number not in mine:
                 cells.append("")
@@ -203,10 +232,14 @@ def scoreboard(folder: str | Path = "runs", reveal: bool = False) -> None:
                 lines.append(_line(source, found))
         rows.append(_row(cells))
     _show(
-        ["", "claim", YOURS, *others],
+        ["", "claim", YOURS, *own, *others],
         rows,
         lines,
-        widths=(4, 22, 20, 21, 11, 11, 11) if others else (4, 66, 30),
+        widths=(
+            (4, 22, 20, *(20 for _ in own), 21, 11, 11, 11)
+            if others
+            else (4, 66, 30, *(30 for _ in own))
+        ),
     )
     verdicts = [found.verdict for found in mine.values()]
     print(
@@ -251,7 +284,7 @@ def _collapsed():
     """A line for each of the shipped results: which runs collapsed."""
     for label, rows in reference.sources().items():
         runs = [
-            f"{CONDITIONS[run.condition].label} at {100 * run.sparsity:.0f}%, {NAMES[run.task]}, "
+            f"{CONDITIONS[run.condition].label} at {100 * run.sparsity:.0f}%, {title(run.task)}, "
             f"seed {run.seed} ({100 * run.value:.1f}%)"
             for run in analysis.collapsed(rows).itertuples()
         ]
@@ -289,7 +322,7 @@ def as_markdown() -> str:
 
 _INTRO = (
     "What the shipped results and the paper's own tables say of the paper's claims, with 95% "
-    "intervals, by the rules of `helpers.lesson.claims`. An open claim is *not run*, has *not "
+    "intervals, by the rules of `helpers.claims`. An open claim is *not run*, has *not "
     "enough seeds* for the rule, or nobody *can say*, because the interval reaches to both "
     "sides. This page is written by `python -m helpers.lesson.scoreboard`; your own runs are "
     "judged by the same rules in the notebooks."

@@ -1,5 +1,6 @@
 """A figure that results join while they are made, and a form that makes them."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from ...lab import experiment
 from ...lab.runs import Run
 from ...lab.store import COLUMNS as ROWS
 from ...lab.store import RunStore
-from ...tasks import COLUMNS, NAMES, main_metric
+from ...own import from_words
+from ...tasks import COLUMNS, Task, get, title, with_own
 from ..layout import wide
 from .base import choice, picture_of, plain, printing_into, readout_of, render
 
@@ -42,8 +44,8 @@ class LiveFigure(ipywidgets.VBox):
 
     def __init__(
         self,
-        draw: Callable[[Figure, str, pd.DataFrame], str],
-        task: str,
+        draw: Callable[[Figure, str | Task, pd.DataFrame], str],
+        task: str | Task,
         size: tuple[float, float] = (8.6, 4.4),
     ):
         self._draw, self._size = draw, size
@@ -56,7 +58,7 @@ class LiveFigure(ipywidgets.VBox):
         self.rows = pd.concat([self.rows, rows], ignore_index=True) if len(self.rows) else rows
         self._show()
 
-    def restart(self, task: str) -> None:
+    def restart(self, task: str | Task) -> None:
         """Forget all rows, and show this task."""
         empty = pd.DataFrame(columns=ROWS).astype({"sparsity": float, "value": float})
         self.task, self.rows = task, empty
@@ -69,7 +71,7 @@ class LiveFigure(ipywidgets.VBox):
 
 
 def live_curves(
-    sources: Mapping[str, pd.DataFrame], task: str, size: tuple[float, float] = (8.6, 4.4)
+    sources: Mapping[str, pd.DataFrame], task: str | Task, size: tuple[float, float] = (8.6, 4.4)
 ) -> LiveFigure:
     """The task's metric against sparsity; your own results are stars.
 
@@ -77,13 +79,13 @@ def live_curves(
     ----------
     sources : dict of str to pandas.DataFrame
         As for `helpers.plots.curves`; those that lack the task are left out.
-    task : str
+    task : str or helpers.tasks.Task
     size : tuple of float
         Width and height in inches.
     """
 
     def draw(figure, task, rows):
-        metric, ax = main_metric(task), figure.subplots()
+        metric, task, ax = get(task).metrics[0], get(task).name, figure.subplots()
         used = {name: frame for name, frame in sources.items() if task in set(frame.task)}
         pruned = [c for c in CONDITIONS if c in set(rows.condition) and c not in UNPRUNED]
         plots.curves(used, metric, pruned or ["prune_pretrain"], task=task, mine=rows, ax=ax)
@@ -93,7 +95,7 @@ def live_curves(
         own = rows[(rows.metric == metric) & (rows.task == task)]
         points = [_point(row, metric) for row in own.itertuples()]
         label = plots.METRIC_LABEL[metric].split(" (")[0]
-        said = f"{label} of your runs on {NAMES[task]}: {', '.join(points) or 'none yet'}."
+        said = f"{label} of your runs on {title(task)}: {', '.join(points) or 'none yet'}."
         return said[0].upper() + said[1:]
 
     return LiveFigure(draw, task, size)
@@ -112,7 +114,6 @@ class ExperimentForm(ipywidgets.VBox):
     Parameters
     ----------
     controls : dict of str to ipywidgets.Widget
-        One of them is ``task``.
     plan : callable
         ``plan(**values)`` gets the values of the controls and returns the runs.
     figure : LiveFigure
@@ -158,12 +159,13 @@ class ExperimentForm(ipywidgets.VBox):
 
     def _count(self):
         try:
-            runs, task = self._runs(), NAMES[self.controls["task"].value]
+            runs = self._runs()
         except Exception as error:  # here nobody would see it: it would go to the server's log
             self._say(str(error))
         else:
             self._say(
-                f"{len(runs)} runs on {task}. Those that are in the store are not made again."
+                f"{len(runs)} runs on {title(runs[0].task)}. "
+                "Those that are in the store are not made again."
             )
 
     def _run(self):
@@ -173,10 +175,11 @@ class ExperimentForm(ipywidgets.VBox):
             "what is finished is kept."
         )
         try:
-            self.figure.restart(self.controls["task"].value)
+            runs = self._runs()
+            self.figure.restart(get(runs[0].task, runs[0].profile))
             self._bars.clear_output()
             with printing_into(self._bars):
-                experiment.sweep(self._runs(), self._store, on_result=self.figure.add)
+                experiment.sweep(runs, self._store, on_result=self.figure.add)
             self._say("Done. The rows are in .figure.rows of the form.")
         except KeyboardInterrupt:
             self._say("Stopped. Run goes on from here.")
@@ -190,7 +193,7 @@ def experiment_form(
     profile: profiles.Profile,
     sources: Mapping[str, pd.DataFrame],
     store: RunStore | str | Path = "runs",
-    task: str | None = None,
+    task: str | Task | None = None,
     sparsities: Sequence[float] = (0.5, 0.8),
 ) -> ExperimentForm:
     """Choose model, task, conditions, sparsities and seeds, and run the sweep.
@@ -202,19 +205,29 @@ def experiment_form(
     sources : dict of str to pandas.DataFrame
         What to compare with, as for `helpers.plots.curves`.
     store : helpers.lab.store.RunStore or path
-    task : str, optional
-        Chosen at first; default the profile's first.
+    task : str or helpers.tasks.Task, optional
+        Chosen at first; default the profile's first. A file or data set of the reader's own goes
+        into the field ``data``, described as on the command line.
     sparsities : sequence of float
         Chosen at first.
     """
+    first = get(task or profile.tasks[0], profile)
+    profile = with_own(profile, first)
     tasks = pocket.TASKS if profile.fine_tuning.glue == profiles.POCKET else tuple(COLUMNS)
+    tasks = [*tasks, *(own.name for own in profile.own_tasks)]
     pruned = [(c.label, name) for name, c in CONDITIONS.items() if name not in UNPRUNED]
     percents = sorted({*range(10, 100, 10), *(round(100 * s) for s in sparsities)})
     controls = {
         "model": ipywidgets.Text(
             profile.model, description="model", continuous_update=False, **wide()
         ),
-        "task": choice([(NAMES[t], t) for t in tasks], "task", task or profile.tasks[0]),
+        "task": choice([(title(t), t) for t in tasks], "task", first.name),
+        "data": ipywidgets.Text(
+            placeholder="or your own: reviews.csv text=review label=stars",
+            description="data",
+            continuous_update=False,
+            **wide(),
+        ),
         "conditions": ipywidgets.SelectMultiple(
             options=pruned,
             value=["prune_pretrain"],
@@ -232,9 +245,10 @@ def experiment_form(
         "seeds": ipywidgets.BoundedIntText(1, min=1, max=10, description="seeds", **wide()),
     }
 
-    def plan(model, task, conditions, sparsities, seeds):
+    def plan(model, task, data, conditions, sparsities, seeds):
         chosen = profile.replace(pretraining={"model": model.strip()})
         conditions = ("majority", "dense", *conditions)
+        task = from_words(shlex.split(data)) if data.strip() else task
         return experiment.plan(conditions, sparsities, [task], range(seeds), profile=chosen)
 
-    return ExperimentForm(controls, plan, live_curves(sources, controls["task"].value), store)
+    return ExperimentForm(controls, plan, live_curves(sources, first), store)

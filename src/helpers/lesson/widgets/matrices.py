@@ -49,7 +49,7 @@ def threshold_explorer(weights: Mapping[str, torch.Tensor]) -> Explorer:
         left, right = figure.subplots(1, 2, width_ratios=(1.6, 1))
         plots.magnitude_histogram(counts, edges, 0, left)
         plots.mask_image(table.corner > 0, right)
-        right.set_title("corner of the mask\ndark = kept, light = pruned", fontsize=10)
+        right.set_title("dark: kept\nlight: pruned", fontsize=10)
         (line,), (label,), (image,) = left.lines, left.texts, right.images
         below = left.stairs(0 * counts, edges, fill=True, color=plots.PRUNED_COLOR)
 

@@ -31,7 +31,7 @@ def results_explorer(
         Shown at first.
     """
     first = next(iter(sources.values()))
-    names = [("mean over tasks", "")] + [(tasks.NAMES[t], t) for t in first.task.unique()]
+    names = [("mean over tasks", "")] + [(tasks.title(t), t) for t in first.task.unique()]
     metrics = [(plots.METRIC_LABEL[m], m) for m in ("accuracy", "train_loss", "mlm_loss")]
     pruned = ("prune_pretrain", "info_deletion", "prune_downstream", "random")
 
@@ -56,7 +56,7 @@ def results_explorer(
         ax.legend(handles=legend, loc="center left", bbox_to_anchor=(1, 0.5))
         ax.set_ylabel((plots.RELATIVE_LABEL if relative else plots.METRIC_LABEL)[metric])
         plots.sparsity_axis(ax)
-        ax.set_title(tasks.NAMES[task] if task else "mean over tasks")
+        ax.set_title(tasks.title(task) if task else "mean over tasks")
         if source == "mine":
             return _own_runs(mine, metric, task)
         return _ends(*next(iter(used.items())), metric, conditions, relative)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .. import analysis, paper, profiles, reference
-from ..tasks import NAMES
+from . import analysis, paper, profiles, reference
+from .tasks import title
 
 POINT = analysis.MARGIN  # the loss of accuracy that counts as none
 NATS = 0.05  # the rise of a loss that counts as none: a masked word is 5% harder to guess
@@ -25,6 +25,7 @@ YOURS, TABLES = "your runs", "the paper's own tables"
 WORDS = {True: "supported", False: "not supported", None: "cannot say"}
 NOT_RUN, FEW = "not run", "not enough seeds"
 VERDICTS = (*WORDS.values(), FEW, NOT_RUN)
+MARKS = dict(zip(VERDICTS, "✔✘?…–"))
 
 FROM_ROWS, FROM_WEIGHTS, RULES = {}, {}, {}
 
@@ -445,7 +446,7 @@ def straight_lines(rows: pd.DataFrame) -> Finding:
     ).T
     weakest = lines["mean"].idxmin()
     told = (
-        f"weakest line, {NAMES[weakest]}: R² {_told(lines.loc[weakest], 1, 2)}, "
+        f"weakest line, {title(weakest)}: R² {_told(lines.loc[weakest], 1, 2)}, "
         f"{curves[weakest]['accuracy'].shape[1]} sparsities"
     )
     answers = [within(row.low, row.high, STRAIGHT, np.inf) for _, row in lines.iterrows()]
@@ -458,7 +459,7 @@ def straight_lines(rows: pd.DataFrame) -> Finding:
     room = (left["mean"] - STRAIGHT).abs()
     seeds = _seeds_at(left, room)
     at = seeds.idxmax()
-    where = f"on {NAMES[at]} "
+    where = f"on {title(at)} "
     settles = _sentence(left.loc[at], room[at], seeds[at], where, scale=1, unit="of R²", digits=2)
     few = FEW if left.seeds.min() < analysis.ENOUGH else None
     return Finding(told, None, few, _first_up(settles))
@@ -480,8 +481,8 @@ def uneven_tasks(rows: pd.DataFrame) -> Finding:
     for steep, flat in pairs:
         shared = curves[steep].index.intersection(curves[flat].index)
         if len(shared):
-            points = (_arrays(curves[task].loc[shared]) for task in (steep, flat))
-            found = analysis.slope_contrast(*points, TIMES, 1 - 0.05 / len(pairs))
+            one, other = (_arrays(curves[task].loc[shared]) for task in (steep, flat))
+            found = analysis.slope_contrast(one, other, TIMES, 1 - 0.05 / len(pairs))
             contrasts.append({"steep_task": steep, "flat_task": flat} | found)
     if not contrasts:
         return _not_run("no two tasks share a seed")
@@ -491,7 +492,7 @@ def uneven_tasks(rows: pd.DataFrame) -> Finding:
     shown = table if (table.low > 0).any() or undecided.empty else undecided
     row = shown.loc[shown.low.fillna(shown["mean"]).idxmax()]
     costs = ", ".join(
-        f"{NAMES[row[f'{which}_task']]} {100 * row[which]:.1f}" for which in ("steep", "flat")
+        f"{title(row[f'{which}_task'])} {100 * row[which]:.1f}" for which in ("steep", "flat")
     )
     told = (
         f"points lost for a nat: {costs}; the first minus {TIMES} times the second: "

@@ -149,6 +149,31 @@ def test_bands_can_be_left_out(ax):
 # Differences and regimes
 
 
+def test_lines_are_named_at_the_right_edge_in_place_of_a_legend(ax):
+    (flat,) = ax.plot([0, 50], [1, 1], "o-", color="red", label="flat")
+    ax.plot([0, 90], [0, 8], "s-", color="blue", label="a steep line with a long name")
+    (star,) = ax.plot([10], [4], "*", color="blue", linestyle="", label="your own run")
+    plots.label_lines(ax)
+    named = {text.get_text(): text for text in ax.texts}
+    assert set(named) == {"flat", "a steep line with\na long name"}
+    assert same_color(named["flat"].get_color(), "red") and named["flat"].xy == (90, 1)
+    assert named["a steep line with\na long name"].xy[1] == 8
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["your own run"]
+    assert ax.get_xlim()[1] == pytest.approx(90, abs=2)
+
+
+def test_small_multiples_show_one_condition_each_before_the_others():
+    figure, axes = plt.subplots(1, 2, sharey=True)
+    titles = plots.small_multiples(tidy(OURS), ("prune_pretrain", "info_deletion"), axes)
+    assert titles[0].endswith("-29.7 points at 90%") and titles[1].endswith("-19.7 points at 90%")
+    for ax, condition in zip(axes, ("prune_pretrain", "info_deletion")):
+        [(x, y)] = lines(ax, CONDITIONS[condition].color)
+        rule = 100 * analysis.differences(tidy(OURS), condition)
+        assert x[1:] == [100 * s for s in rule.index] and y[1:] == pytest.approx([*rule["mean"]])
+        assert len([line for line in ax.get_lines() if line.get_color() == "0.8"]) == 2
+    plt.close(figure)
+
+
 def test_against_dense_draws_what_the_rule_reads(ax):
     plots.against_dense(
         {"paper": PAPER, "none": tidy({("dense", 0.0): (0.9,)})}, "info_deletion", ax=ax

@@ -1,8 +1,9 @@
 """Figures from data frames: a colour and marker a condition, a line style a source."""
 
 import itertools
+import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -816,6 +817,82 @@ def against_dense(
     return sparsity_axis(ax)
 
 
+def label_lines(ax: Axes | None = None) -> Axes:
+    """Write each name of a figure's legend at the right edge, level with the end of its line.
+
+    The legend goes. Names that belong to no line stay in it, such as the learner's own runs. Call
+    it when the y axis has its final limits.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = ax or plt.gca()
+    legend, edge = ax.get_legend() or ax.legend(), ax.dataLim.x1
+    ends: dict[str, tuple[float, float, Any]] = {}
+    others: list[Line2D] = []
+    for handle in cast("list[Line2D]", legend.legend_handles):
+        look = (handle.get_color(), handle.get_marker())
+        same = [line for line in ax.get_lines() if (line.get_color(), line.get_marker()) == look]
+        if same and handle.get_linestyle() != "None":
+            name = textwrap.fill(str(handle.get_label()), 18, break_on_hyphens=False)
+            ends[name] = (edge, np.asarray(same[-1].get_ydata())[-1], handle.get_color())
+        else:
+            others.append(handle)
+    legend.remove()
+    if others:
+        ax.legend(handles=others)
+    ax.set_xlim(right=edge + 0.005 * (edge - ax.dataLim.x0))  # the names stand outside the frame
+    return label_ends(ends, ax)
+
+
+def small_multiples(
+    rows: pd.DataFrame,
+    conditions: Sequence[str],
+    axes: Sequence[Axes],
+    task: str | None = None,
+) -> list[str]:
+    """The accuracy against dense, a panel a condition; the other conditions are grey behind it.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+    conditions : sequence of str
+        One for each of `axes`.
+    axes : sequence of matplotlib.axes.Axes
+        With a shared y axis.
+    task : str, optional
+        Default: the mean over the tasks.
+
+    Returns
+    -------
+    list of str
+        The title of each panel: what is lost at the highest sparsity, or at 70% if that was run.
+    """
+    titles: list[str] = []
+    table = curve_table(rows, "accuracy", task, relative=True)
+    for ax, condition in zip(axes, conditions, strict=True):
+        for other in conditions:
+            line = table[(table.condition == other) & (table.sparsity > 0)]
+            x, y = [0, *(100 * line.sparsity)], [0, *(100 * line["mean"])]
+            ax.plot(x, y, color="0.8", linewidth=1, zorder=1)
+        curve_lines({"": table}, "accuracy", [condition], ax=ax)
+        ax.axhline(0, color="black", linewidth=0.8)
+        own = table[table.condition == condition].set_index("sparsity")["mean"]
+        at = 0.7 if 0.7 in own.index else own.index.max()
+        label = CONDITIONS[condition].label
+        titles.append(f"{label}:\n{100 * own[at]:+.1f} points at {100 * at:.0f}%")
+        ax.set_title(titles[-1], color=CONDITIONS[condition].color)
+        sparsity_axis(ax)
+    axes[0].set_ylabel(RELATIVE_LABEL["accuracy"])
+    return titles
+
+
 # Colour, letters and hatch of each regime
 REGIMES = {
     "free": (_COLORS[2], "free", ""),
@@ -926,9 +1003,8 @@ def regime_map(sources: dict[str, pd.DataFrame], ax: Axes | None = None) -> Axes
     ax.set_yticks(range(len(sources)), list(sources))
     ax.set_ylim(len(sources) - 0.5, -0.5)
     ax.grid(False)
-    ax.set_title(
-        "free · del: information deletion · res: complexity restriction · ?: nothing certain"
-    )
+    key = "free · del: deletion · res: restriction · ?: not free, yet no cause is certain"
+    ax.annotate(key, (0, 1.02), xycoords="axes fraction", fontsize=9, color="0.3")
     sparsity_axis(ax)
     ax.set_xlim(4, 96)
     ax.set_xticks(range(10, 100, 10))

@@ -469,26 +469,6 @@ def shares_by_matrix(table: pd.DataFrame, xlabel: str, ax: Axes | None = None) -
     return ax
 
 
-def label_lines(ax: Axes) -> Axes:
-    """Write the name of each line at its right end, in its colour, in place of a legend.
-
-    Names that would lie over each other are moved apart.
-    """
-    lines = [line for line in ax.get_lines() if not line.get_label().startswith("_")]
-    low, high = ax.get_ylim()
-    apart, last = 0.07 * (high - low), -np.inf
-    for line in sorted(lines, key=lambda line: line.get_ydata()[-1]):
-        x, y = line.get_xdata()[-1], line.get_ydata()[-1]
-        last = max(y, last + apart)
-        place: Look = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
-        name = line.get_label()
-        ax.annotate(name, (x, last), color=line.get_color(), fontsize=10, clip_on=False, **place)
-        line.set_label(f"_{name}")
-    if ax.get_legend():
-        ax.get_legend().remove()
-    return ax
-
-
 def schedule_lines(schedules: dict[str, tuple], ax: Axes | None = None) -> Axes:
     """Sparsity against step for several schedules.
 

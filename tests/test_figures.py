@@ -156,7 +156,9 @@ def test_each_seed_of_a_comparison_is_a_dot_beside_the_mean(axes):
 
 def test_names_at_the_ends_of_lines_do_not_overprint(axes):
     axes.set_ylim(0, 100)
-    plots.label_ends({"one": (1, 50.0, "red"), "two": (1, 50.5, "blue"), "far": (1, 90.0, "k")}, axes)
+    plots.label_ends(
+        {"one": (1, 50.0, "red"), "two": (1, 50.5, "blue"), "far": (1, 90.0, "k")}, axes
+    )
     heights = {text.get_text(): text.xy[1] for text in axes.texts}
     assert heights["one"] == 50 and heights["far"] == 90
     assert heights["two"] - heights["one"] > 4

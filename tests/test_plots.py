@@ -153,7 +153,7 @@ def test_lines_are_named_at_the_right_edge_in_place_of_a_legend(ax):
     (flat,) = ax.plot([0, 50], [1, 1], "o-", color="red", label="flat")
     ax.plot([0, 90], [0, 8], "s-", color="blue", label="a steep line with a long name")
     (star,) = ax.plot([10], [4], "*", color="blue", linestyle="", label="your own run")
-    plots.label_lines(ax)
+    plots.legend_at_ends(ax)
     named = {text.get_text(): text for text in ax.texts}
     assert set(named) == {"flat", "a steep line with\na long name"}
     assert same_color(named["flat"].get_color(), "red") and named["flat"].xy == (90, 1)

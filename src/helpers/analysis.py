@@ -446,8 +446,8 @@ def regimes(rows: pd.DataFrame, margin: float = MARGIN) -> Regimes:
             for end in ("mean", "low", "high")
         }
     )
-    # rounded, so that one point exactly is within one point
-    table = table.dropna(subset=list(found)).round(9)
+    # rounded, so that one point exactly is within one point; what was not run is certain of nothing
+    table = table.dropna(subset="pruned_loss").round(9)
     within = table.pruned_loss_high <= margin
     shown = _up_to(within)
     free = within | (table.pruned_loss <= margin) & ~(table.pruned_loss_low > 0)

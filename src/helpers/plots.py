@@ -797,7 +797,7 @@ def against_dense(
     return sparsity_axis(ax)
 
 
-def label_lines(ax: Axes | None = None) -> Axes:
+def legend_at_ends(ax: Axes | None = None) -> Axes:
     """Write each name of a figure's legend at the right edge, level with the end of its line.
 
     The legend goes. Names that belong to no line stay in it, such as the learner's own runs. Call

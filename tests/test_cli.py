@@ -287,14 +287,14 @@ def test_from_a_shell(tmp_path):
 
 
 def test_the_environment_is_read_in_one_place():
-    """That of the machine in machine, the course's own in profiles; Ray's own by its workers."""
+    """The machine's in machine, the course's own in profiles, Ray's by its workers, pages' by page."""
     root = Path(helpers.__file__).parent
     readers = [
         path.relative_to(root).as_posix()
         for path in sorted(root.rglob("*.py"))
         if re.search(r"\b(environ|getenv)\b", path.read_text(encoding="utf-8"))
     ]
-    assert readers == ["lab/workers.py", "machine.py", "profiles.py"]
+    assert readers == ["lab/workers.py", "lesson/page.py", "machine.py", "profiles.py"]
     workers = (root / "lab/workers.py").read_text(encoding="utf-8")
     assert re.findall(r"environ\S*", workers) == ['environ.get("RAY_ADDRESS")']
 

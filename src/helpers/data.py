@@ -359,8 +359,12 @@ def _with_numbers(examples, task):
 def _hold_out(examples, task):
     """Training and validation examples: the same share of each label is held out, by seed 0."""
     labels = pd.Series(examples["label"])
-    groups = labels if task.is_regression else labels.groupby(labels, group_keys=False)
-    held_out = set(groups.sample(frac=task.validation, random_state=0).index)
+    # numbers are all of one kind; of each label at least one example, if it has another
+    kinds = pd.Series(0, labels.index) if task.is_regression else labels
+    held_out = set()
+    for _, rows in labels.groupby(kinds):
+        wanted = min(max(1, round(task.validation * len(rows))), len(rows) - 1)
+        held_out |= set(rows.sample(wanted, random_state=0).index)
     if not held_out:
         raise ValueError(
             f"{task.name}: there are too few rows ({len(examples)}) to hold out "

@@ -120,7 +120,7 @@ def _planned(options):
         options.learning_rates,
         profile,
     )
-    return profile, runs
+    return runs[0].profile, runs  # with the tasks of one's own
 
 
 def _with_tested_rate(profile, options):

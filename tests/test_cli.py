@@ -287,7 +287,7 @@ def test_from_a_shell(tmp_path):
 
 
 def test_the_environment_is_read_in_one_place():
-    """The machine's in machine, the course's own in profiles, Ray's by its workers, pages' by page."""
+    """The machine's in machine, the course's own in profiles, Ray's by workers, pages' by page."""
     root = Path(helpers.__file__).parent
     readers = [
         path.relative_to(root).as_posix()

@@ -333,9 +333,9 @@ def test_verdicts_of_the_papers_own_tables():
             "pocket BERT",
             {
                 1: None,
-                2: None,
-                3: None,
-                4: None,
+                2: False,
+                3: True,
+                4: True,
                 5: None,
                 6: None,
                 7: False,

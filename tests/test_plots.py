@@ -210,7 +210,9 @@ def test_the_map_shows_each_regime_where_the_rule_finds_it(ax):
     shown = {(round(text.xy[0]), text.xy[1]): text.get_text() for text in ax.texts}
     expected = ["free"] * 4 + ["?", "del"] + ["del\n+ res"] * 3
     assert [shown[s, 1] for s in range(10, 100, 10)] == expected
-    assert {s for s, row in shown if row == 0} == {90}  # 50% has no information deletion
+    ours = {s: text for (s, row), text in shown.items() if row == 0}
+    # 50% has no information deletion, so that no cause can be certain there
+    assert set(ours) == {50, 90} and ours[50] in ("free", "?")
 
 
 @pytest.mark.parametrize("part", ["color", "letters", "hatch"])

@@ -7,6 +7,7 @@ support, there are *not enough seeds*. How intervals are made stands in `helpers
 """
 
 import itertools
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ class Finding(NamedTuple):
         return self.lacks or WORDS[self.holds]
 
 
-def claim(number: int, words: str, source: dict = FROM_ROWS):
+def claim(number: int, words: str, source: dict = FROM_ROWS) -> Callable:
     """Make a function the judge of a claim, by a rule in words.
 
     Parameters
@@ -86,13 +87,13 @@ def rule(number: int) -> str:
     return RULES[number]
 
 
-def every(answers) -> bool | None:
+def every(answers: Iterable[bool | None]) -> bool | None:
     """Whether all answers are yes: False if one is no, None if one is open or none are given."""
     answers = list(answers)
     return False if False in answers else None if None in answers or not answers else True
 
 
-def together(findings) -> Finding:
+def together(findings: Iterable[Finding]) -> Finding:
     """One finding of a claim's parts: it holds if all do, and lacks what an open part lacks."""
     findings = list(findings)
     holds = every(finding.holds for finding in findings)
@@ -575,7 +576,11 @@ def masks_kept(differences: float | list) -> Finding:
     less than that average.""",
     FROM_WEIGHTS,
 )
-def weights_move_little(average, largest_tenth, single=None) -> Finding:
+def weights_move_little(
+    average: float | Sequence[float] | None,
+    largest_tenth: float | Sequence[float] | None,
+    single: Sequence[float] | None = None,
+) -> Finding:
     """Claim 8.
 
     Parameters
@@ -605,7 +610,7 @@ def weights_move_little(average, largest_tenth, single=None) -> Finding:
     """At least 80% of the movement of the whole fine-tuning is there after the first epoch.""",
     FROM_WEIGHTS,
 )
-def order_settles(share, single=None) -> Finding:
+def order_settles(share: float | Sequence[float], single: Sequence[float] | None = None) -> Finding:
     """Claim 9.
 
     Parameters
@@ -652,7 +657,7 @@ def heads_pruned_evenly(least: float, most: float) -> Finding:
 # Sources
 
 
-def judge(rows: pd.DataFrame, numbers=FROM_ROWS) -> dict[int, Finding]:
+def judge(rows: pd.DataFrame, numbers: Iterable[int] = FROM_ROWS) -> dict[int, Finding]:
     """What tidy rows of one model say of claims 1 to 6 and 11.
 
     Parameters

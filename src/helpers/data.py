@@ -427,9 +427,21 @@ def check_examples(examples: Dataset, task: str | Task, split: str) -> None:
 
 
 def check_texts(examples: Dataset, columns: Sequence[str], where: str) -> None:
-    """Raise a ValueError that names the first row that has no text; `where` is for the error.
+    """Raise an error that names the first row that has no text.
 
     One of a pair's two texts may be empty, both may not, and none may be missing.
+
+    Parameters
+    ----------
+    examples : datasets.Dataset
+    columns : sequence of str
+        The column of text, or the two of a pair.
+    where : str
+        What the error calls these examples.
+
+    Raises
+    ------
+    ValueError
     """
     texts = examples.select_columns(list(columns)).with_format("pandas")[:]
     for column in columns:

@@ -94,7 +94,7 @@ def _damaged(folder):
     return None
 
 
-def remember(size, sources):
+def remember(size: int, sources: Callable) -> Callable:
     """As `functools.lru_cache`, but what was read is forgotten when the files behind it change.
 
     ``sources(*arguments)`` gives the hub ids or folders that a call reads.
@@ -116,7 +116,7 @@ def remember(size, sources):
     return wrap
 
 
-def load_data(name, config, **options):
+def load_data(name: str, config: str | None, **options) -> DatasetDict:
     """As `datasets.load_dataset`, whose cache knows a local folder only by its last name."""
     where = locate(name)
     if files := stamp(where):

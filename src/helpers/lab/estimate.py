@@ -175,7 +175,20 @@ def epochs_of(run: Run) -> int:
 
 
 def seconds_of(runs: list[Run], costs: Costs, store) -> float:
-    """How long runs take one after the other, with the checkpoints that the store lacks."""
+    """How long runs take one after the other, with the checkpoints that the store lacks.
+
+    Parameters
+    ----------
+    runs : list of helpers.lab.runs.Run
+    costs : Costs
+        Of their tasks, as measured.
+    store : helpers.lab.store.RunStore
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
     total, needed = 0.0, {}
     for run in runs:
         tuning = run.profile.fine_tuning

@@ -39,7 +39,20 @@ def packed(value: Any) -> str:
 
 
 def thinned(values: Sequence, start: Any, stops: int = STOPS) -> list:
-    """Some of many values in order: evenly spaced ones, the last one, and where it starts."""
+    """Some of many values in order: evenly spaced ones, the last one, and where it starts.
+
+    Parameters
+    ----------
+    values : sequence
+    start : object
+        One of the values.
+    stops : int
+        About how many to take.
+
+    Returns
+    -------
+    list
+    """
     step = -(-len(values) // stops)
     chosen = {*range(0, len(values), step), len(values) - 1, list(values).index(start)}
     return [values[place] for place in sorted(chosen)]

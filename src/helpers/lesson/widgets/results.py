@@ -94,6 +94,22 @@ def page_of(sources, metric, pruned, table):
     """The results explorer as a page draws it (``docs/_static/curves.js``).
 
     Every table that it can be asked for, and the sentence's part for each condition.
+
+    Parameters
+    ----------
+    sources : dict of str to pandas.DataFrame
+        Name in the figure → tidy rows of one model.
+    metric : str
+        The one that it starts with.
+    pruned : sequence of str
+        The conditions that it can show.
+    table : callable
+        Of a source's name, a metric, a task or None, and whether to show differences from dense:
+        a table as from `helpers.analysis.curve_table`.
+
+    Returns
+    -------
+    dict
     """
     tables, ends = {}, {}
     every = [*first_tasks(sources)]
@@ -144,6 +160,18 @@ def points(table, condition, metric="accuracy", relative=False):
     """A condition's line as a page draws it: sparsity, mean and the ends of its interval.
 
     Accuracy is in percent. Ends that are not known are None.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        As from `helpers.analysis.curve_table`.
+    condition, metric : str
+    relative : bool
+        Whether the table holds differences from dense.
+
+    Returns
+    -------
+    list of [float, float, float or None, float or None]
     """
     line = table[table.condition == condition].sort_values("sparsity")
     if condition in CONDITIONS and CONDITIONS[condition].prunes and len(line):

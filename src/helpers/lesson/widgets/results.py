@@ -219,10 +219,9 @@ def _end(means, condition, metric, relative):
     line = means[means.condition == condition].set_index("sparsity")["mean"].sort_index()
     if line.empty:
         return ""
-    first, last = (
-        f"{_value(line.iloc[end], metric, relative)} at {line.index[end]:.0%}" for end in (0, -1)
-    )
-    return f"{CONDITIONS[condition].label} {first} and {last}"
+    ends = line.iloc[[0, -1] if len(line) > 1 else [0]]
+    told = [f"{_value(mean, metric, relative)} at {s:.0%}" for s, mean in ends.items()]
+    return f"{CONDITIONS[condition].label} {' and '.join(told)}"
 
 
 def _value(value, metric, relative=False):

@@ -282,7 +282,7 @@ def test_no_link_is_broken(book, decks):
 @needs_extra
 def test_nothing_is_loaded_from_the_web(book, decks):
     for page in [*book.values(), *decks.values()]:
-        assert page.loads or page.path.name == "index.html"
+        assert page.loads or page.path.name in ("index.html", "speaker-view.html")
         assert not [load for load in page.loads if urlsplit(load).scheme not in ("", "data")], (
             page.path
         )
@@ -500,11 +500,15 @@ MOVE = """async () => {
                 input.dispatchEvent(new Event(kind, {bubbles: true}));
         };
         for (const input of box.querySelectorAll("input, select")) {
-            const before = state();
+            const before = state(), index = input.selectedIndex;
             move(input);
             if (state() === before && input.options?.length !== 1)
                 failed.push(`${where(box)}: ${input.closest("label").innerText} changes nothing`);
             if (input.type === "checkbox") move(input);
+            if (input.tagName === "SELECT") {  // the MLM loss is the same for all tasks
+                input.selectedIndex = index;
+                input.dispatchEvent(new Event("change", {bubbles: true}));
+            }
             for (const said of box.querySelectorAll(".said"))
                 if (!said.innerText.trim()) failed.push(`${where(box)} says nothing`);
         }

@@ -256,6 +256,7 @@ def test_a_prediction_meets_its_outcome_on_the_figure(page, monkeypatch):
     guess.draw(ax)
     picture = io.BytesIO()
     figure.savefig(picture, format="png", bbox_inches="tight")
+    picture.seek(0)
     plt.close(figure)
     guess.against(60)
     outcome = told[0][course_page.OUTCOME]

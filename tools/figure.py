@@ -25,6 +25,8 @@ def regimes_figure(path: str) -> None:
     right.set_title("BERT-Base: the paper's Table 1,\none run a point")
     for rows, ax in ((tiny, left), (minilm[minilm.task == "sst2"], middle), (theirs, right)):
         shade_regimes(rows, ax)
+    for ax in (left, middle):  # the legend on the right is for all three
+        ax.get_legend().remove()
     figure.savefig(path, dpi=100)
 
 

@@ -1600,18 +1600,13 @@ def unlocked(own: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
         told = f"{free[s] - locked[s]:+.1f} points"
         place: Look = {"xytext": (-12, 0), "textcoords": "offset points", "ha": "right"}
         ax.annotate(told, (number, (free[s] + locked[s]) / 2), va="center", **place)
+    ends = {}
     for condition, of_condition in (("prune_pretrain", locked), ("info_deletion", free)):
         style, heights = CONDITIONS[condition], of_condition[sparsities]
         ax.plot(range(len(heights)), heights, style.marker, color=style.color, markersize=11)
+        ends[style.label] = (len(heights) - 1, heights.iloc[-1], style.color)
     ax.set_xlim(-0.6, len(sparsities) - 0.2)
     ax.set_ylim(min(locked.min(), free.min()) - 4, None)
-    ends = {
-        CONDITIONS[name].label: (len(sparsities) - 1, of_condition[sparsities[-1]], color)
-        for name, of_condition, color in (
-            ("prune_pretrain", locked, CONDITIONS["prune_pretrain"].color),
-            ("info_deletion", free, CONDITIONS["info_deletion"].color),
-        )
-    }
     label_ends(ends, ax)
     ax.set_xticks(range(len(sparsities)), [f"{s:.0%} pruned" for s in sparsities])
     ax.grid(axis="x", visible=False)

@@ -161,7 +161,7 @@ def curves(
     ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
     count = next(iter(sources.values())).task.nunique() if sources else 0
-    ax.set_title(title(task) if task else f"mean over {count} tasks")
+    ax.set_title(title(task) if task else f"mean over {count} task{'s' * (count != 1)}")
     return sparsity_axis(ax)
 
 

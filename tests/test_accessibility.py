@@ -85,7 +85,7 @@ def test_the_four_conditions_are_told_apart_by_colour_alone(sight):
 
 
 def test_sources_are_told_apart_by_line_style():
-    assert len(set(plots._LINES)) == len(plots._LINES) >= 4
+    assert len(set(plots.LINES)) == len(plots.LINES) >= 4
 
 
 def test_letters_have_at_least_8_points():

@@ -320,5 +320,5 @@ def test_other_models_are_refused_by_name(config, kind, tmp_path):
 def test_unknown_head_falls_back_to_the_stock_forward(checkpoint, tokenizer, text, monkeypatch):
     model = load_mlm(checkpoint("bert"))
     known = training.mlm_loss(model, tokenizer, text)
-    monkeypatch.setattr(training, "MLM_HEADS", {})
+    monkeypatch.setattr(training.mlm, "MLM_HEADS", {})
     assert training.mlm_loss(model, tokenizer, text) == pytest.approx(known, abs=1e-6)

@@ -22,6 +22,7 @@ from helpers import training
 from helpers.lab import experiment, store
 from helpers.lab.experiment import RunStore, plan, sweep
 from helpers.lab.store import Busy
+from helpers.training import running
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no kill -9")
 
@@ -170,7 +171,7 @@ def noted(folder, kind):
 
 def work(folder, runs, moment="nothing more"):
     """Sweep; note what is filed and what is resumed, and die at the moment."""
-    write, made, last = RunStore.write, RunStore._made, training._last_checkpoint
+    write, made, last = RunStore.write, RunStore._made, running.last_checkpoint
 
     def noting(original):
         def method(self, key, *more):
@@ -186,7 +187,7 @@ def work(folder, runs, moment="nothing more"):
             note(folder, "resumed", str(Path(found).relative_to(folder)))
         return found
 
-    RunStore.write, RunStore._made, training._last_checkpoint = (
+    RunStore.write, RunStore._made, running.last_checkpoint = (
         noting(write),
         noting(made),
         noting_last,

@@ -9,7 +9,7 @@ from transformers import TrainingArguments
 from .. import pocket
 from ..profiles import POCKET, Profile
 from ..tasks import Task, get
-from ..training import check_options
+from ..training import check_options, fine_tune, train_mlm
 
 # fields of TrainingArguments, and what decides them here
 TAKEN = {
@@ -168,7 +168,7 @@ def _check_options(name, options):
     for field, value in options:
         if field in TAKEN:
             raise ValueError(f"{name} must not set {field!r}, which {TAKEN[field]} decides")
-        check_options({field: value})
+        check_options({field: value}, train_mlm, fine_tune)
         default = fields[field]
         if isinstance(default, bool) and not isinstance(value, bool):
             check(f"{field} in {name}", value, FLAG)

@@ -3,8 +3,12 @@
 And the notebooks have stubs and solutions as they are.
 """
 
+import ast
+import builtins
 import importlib
 import pkgutil
+import re
+import symtable
 from pathlib import Path
 
 import nbformat
@@ -106,6 +110,41 @@ def test_notebooks_have_the_stubs_and_solutions_of_the_modules():
             assert folded, f"{path.name} has no folded solution of {name}"
         names += found
     assert sorted(names) == sorted(EXERCISES)
+
+
+def bound(tree):
+    """The names that a cell's own level binds."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def asked_for(table):
+    """The global names that a function, and all that is defined in it, reads."""
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global()}
+    return names.union(*map(asked_for, table.get_children()))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_printed_solution_uses_only_what_its_notebook_has_by_then(path):
+    there, missing = set(dir(builtins)), {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            code = re.sub(r"^(\s*)%.*", r"\1pass", cell.source, flags=re.MULTILINE)  # magics
+            there |= bound(ast.parse(code))
+            continue
+        for code in re.findall(r"```python\n(def .*?)\n```", cell.source, re.DOTALL):
+            unknown = asked_for(symtable.symtable(code, path.stem, "exec")) - there
+            unknown -= bound(ast.parse(code))
+            if unknown:
+                missing[code.split("(")[0]] = unknown
+    assert not missing
 
 
 def test_a_name_that_is_no_exercise_is_an_error():

@@ -691,8 +691,7 @@ def test_an_open_board_gives_nothing_away(tmp_path, shown, capsys):
     assert "supported" not in shown[0]["text/html"] + shown[0]["text/plain"]
     assert (
         capsys.readouterr().out
-        == "0 of 11 claims judged by your notebooks: 0 supported, 0 not supported, 0 cannot say, "
-        "0 not enough seeds, 0 not run.\n"
+        == "Your notebooks have decided 0 of 11 claims: 0 supported, 0 not supported.\n"
     )
 
 
@@ -708,7 +707,8 @@ def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):
     assert all(cell == "" for row in table[:9] + table[10:] for cell in row[3:])
     assert (
         "✘ not supported    heads <b>" in shown[0]["text/plain"]
-        and "1 of 11 claims" in capsys.readouterr().out
+        and "have decided 1 of 11 claims: 0 supported, 1 not supported.\n"
+        in capsys.readouterr().out
     )
 
 
@@ -726,9 +726,12 @@ def test_evidence_claim_by_claim(shown):
     page = shown[0]["text/html"]
     assert (
         page.count("<i>Rule:</i>") == 2
-        and page.count(claims.YOURS) == 1
-        and page.count("MiniLM-L6") == 2
+        and page.count(claims.YOURS) == 2  # a column above, and a line of the claim that it judges
+        and page.count("MiniLM-L6") == 3
     )
+    overview, evidence = page.split("<details>")
+    assert claims.MARKS[claims.FEW] in overview and "Rule" not in overview
+    assert all(f"{number}. {paper.claims().claim[number]}" in overview for number in (2, 3))
     assert "too few runs" in page and claims.rule(3) in shown[0]["text/plain"]
 
 

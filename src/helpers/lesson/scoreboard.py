@@ -138,7 +138,7 @@ def _check(finding):
 
 
 def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) -> None:
-    """Show what several sources say of some claims: each claim, its rule, a line a source.
+    """Show what several sources say of some claims: their verdicts; folded below, the evidence.
 
     Parameters
     ----------
@@ -146,7 +146,8 @@ def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) ->
         For example ``{claims.YOURS: ...} | claims.sources()``.
     numbers : iterable of int
     """
-    rows, lines = [], []
+    rows, lines, verdicts = [], [], []
+    numbers = list(numbers)
     for number in numbers:
         title, said = f"{number}. {paper.claims().claim[number]}.", rule(number)
         rows.append(
@@ -154,6 +155,8 @@ def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) ->
             f"<b>{html.escape(title)}</b><br><i>Rule:</i> {html.escape(said)}</td></tr>"
         )
         lines.append(f"{title}\n   Rule: {said}")
+        marks = [_mark(found[number]) if number in found else "" for found in findings.values()]
+        verdicts.append(_row([html.escape(title), *marks]))
         for source, of_source in findings.items():
             if number in of_source:
                 found = of_source[number]
@@ -162,7 +165,12 @@ def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) ->
                     told += f"<br><i>{SETTLES}</i> {html.escape(found.settles)}"
                 rows.append(_row([html.escape(source), _mark(found), told]))
                 lines.append(_line(source, found))
-    _show(["source", "verdict", "evidence (95% intervals)"], rows, lines, widths=(20, 16, 64))
+    sources = len(findings)
+    share = 60 / max(sources, 1)
+    overview = _table(["claim", *findings], verdicts, widths=(40, *[share] * sources))
+    details = _table(["source", "verdict", "evidence (95% intervals)"], rows, widths=(20, 16, 64))
+    folded = f"<details><summary>Rules and evidence</summary>{details}</details>"
+    _show(overview + folded, lines)
 
 
 def judged(beside: Mapping[str, str | Path | pd.DataFrame | RunStore]) -> dict:
@@ -231,21 +239,19 @@ def scoreboard(
                 cells.append(f"{_mark(found)}<br>{html.escape(found.evidence)}")
                 lines.append(_line(source, found))
         rows.append(_row(cells))
-    _show(
-        ["", "claim", YOURS, *own, *others],
-        rows,
-        lines,
-        widths=(
-            (4, 22, 20, *(20 for _ in own), 21, 11, 11, 11)
-            if others
-            else (4, 66, 30, *(30 for _ in own))
-        ),
-    )
+    beside_yours = (20 for _ in own)
+    widths = (4, 22, 20, *beside_yours, 21, 11, 11, 11) if others else (4, 66, 30, *beside_yours)
+    _show(_table(["", "claim", YOURS, *own, *others], rows, widths), lines)
     verdicts = [found.verdict for found in mine.values()]
+    count = {verdict: verdicts.count(verdict) for verdict in VERDICTS}
+    decided = [WORDS[True], WORDS[False]]
+    still = [f"{n} {verdict}" for verdict, n in count.items() if n and verdict not in decided]
     print(
-        f"{len(mine)} of {len(paper.claims())} claims judged by your notebooks: "
-        + ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in VERDICTS)
+        f"Your notebooks have decided {sum(count[verdict] for verdict in decided)} of "
+        f"{len(paper.claims())} claims: "
+        + ", ".join(f"{count[verdict]} {verdict}" for verdict in decided)
         + "."
+        + (f" Still open: {', '.join(still)}." if still else "")
     )
 
 
@@ -267,17 +273,18 @@ def _line(source, found):
     return f"   {source:22} {MARKS[found.verdict]} {found.verdict:16} {told}".rstrip()
 
 
-def _show(names, rows, lines, widths):
+def _table(names, rows, widths):
     columns = "".join(f'<col style="width:{width}%">' for width in widths)
     head = "".join(f'<th style="{_CELL}">{html.escape(name)}</th>' for name in names)
-    table = (
+    return (
         '<table style="width:100%;table-layout:fixed;font-size:90%">'
-        f"<colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead><tbody>"
+        f"<colgroup>{columns}</colgroup><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table>"
     )
-    display(
-        {"text/html": f"{table}{''.join(rows)}</tbody></table>", "text/plain": "\n".join(lines)},
-        raw=True,
-    )
+
+
+def _show(page, lines):
+    display({"text/html": page, "text/plain": "\n".join(lines)}, raw=True)
 
 
 def _collapsed():

@@ -141,10 +141,7 @@ def _check_rank_movement(function):
             "Right for ten weights, but for 30 × 20 random ones the mean movement is "
             f"{np.mean(answer):.3f} instead of {wanted.mean():.3f}."
         )
-    return (
-        "Between two unrelated rankings weights move by "
-        f"{100 * wanted.mean():.0f}% on average."
-    )
+    return f"Between two unrelated rankings weights move by {100 * wanted.mean():.0f}% on average."
 
 
 @exercise(_check_rank_movement)

@@ -242,9 +242,7 @@ def _check_lost_by_extra(function):
         if same(-wanted):
             raise Wrong("The signs are turned round: points that are lost count positive.")
         if same(wanted / begin) or same(100 * wanted / begin):
-            raise Wrong(
-                "You divide by the accuracy at the start. Return the points themselves."
-            )
+            raise Wrong("You divide by the accuracy at the start. Return the points themselves.")
         if same(accuracy.iloc[0].to_numpy() - end.to_numpy()):
             raise Wrong(
                 f"You compare each with the first row, {accuracy.index[0]}%. Compare it with the "

@@ -74,8 +74,7 @@ def _check_masked_step(function):
         )
     if first == 0.5:
         raise Wrong(
-            f"{case}0.5 does not move, though it is kept. Do you return the optimizer's "
-            "result?"
+            f"{case}0.5 does not move, though it is kept. Do you return the optimizer's result?"
         )
     if far([first, second], [0.4, 0.3]):
         raise Wrong(f"{case}they become {first:g} and {second:g}. They should be 0.4 and 0.3.")

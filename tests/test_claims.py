@@ -490,8 +490,8 @@ def test_what_would_settle_a_claim():
     found = claims.accuracy_kept(pruned({0.3: 0.895}, noise=0.01))
     # ± t(n - 1) / √n points must be at most half a point: 18 seeds
     assert found.settles == (
-        "At 30% the interval is ±2.5 points and decides at ±0.5: about 18 seeds instead of 3, "
-        "if mean and spread stay as they are."
+        "At 30% the interval is ±2.5 points, and ±0.5 would decide. That takes about 18 seeds "
+        "instead of 3, if mean and spread stay as they are."
     )
     assert "more than 200 seeds" in claims.accuracy_kept(pruned({0.3: 0.8901}, noise=0.01)).settles
 

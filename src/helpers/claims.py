@@ -192,8 +192,8 @@ def _sentence(row, room, seeds, where="", scale=100, unit="points", digits=1):
     is_now = f"{where}the interval is ±{scale * (row.high - row.low) / 2:.{digits}f} {unit}"
     take = f"about {seeds:.0f} seeds" if np.isfinite(seeds) else "more than 200 seeds"
     return (
-        f"{is_now} and decides at ±{scale * room:.{digits}f}: {take} instead of {row.seeds:.0f}, "
-        "if mean and spread stay as they are."
+        f"{is_now}, and ±{scale * room:.{digits}f} would decide. That takes {take} instead of "
+        f"{row.seeds:.0f}, if mean and spread stay as they are."
     )
 
 
@@ -354,8 +354,8 @@ def hurt_equally(rows: pd.DataFrame) -> Finding:
 @claim(
     3,
     """At some sparsity from 70% on, information deletion is certainly better than pruning that
-    was fine-tuned equally long; not supported if it is certainly nowhere better by more than 1
-    point.""",
+    was fine-tuned equally long. The claim is not supported if the gain is certainly at most 1
+    point at every such sparsity.""",
 )
 def restriction_bites(rows: pd.DataFrame) -> Finding:
     """Claim 3: what letting the weights move again wins back at the end."""
@@ -382,9 +382,9 @@ def restriction_bites(rows: pd.DataFrame) -> Finding:
 
 @claim(
     4,
-    """At every sparsity from 60% to 80% that was run, information deletion fits the training
-    data as well as a dense model fine-tuned equally long, with a training loss higher by at
-    most 0.05 nats, and its accuracy is certainly lower.""",
+    """The training loss of information deletion is at most 0.05 nats above that of a dense model
+    fine-tuned equally long, and its accuracy is certainly lower. Both hold at every sparsity from
+    60% to 80% that was run.""",
 )
 def fits_without_recovering(rows: pd.DataFrame) -> Finding:
     """Claim 4: the fit and the accuracy against dense."""
@@ -432,9 +432,9 @@ def _arrays(wide):
 
 @claim(
     5,
-    """For each task with transfer a falling straight line explains at least 90% of the variance
-    (R²) of the mean accuracies after information deletion, given the MLM losses. The points are
-    the sparsities above the constant answer, dense included; the interval is a jackknife over
+    """For each task with transfer, a falling straight line in the MLM loss explains at least 90%
+    of the variance (R²) of the mean accuracies after information deletion. The points are the
+    sparsities above the constant answer, dense included. The interval is a jackknife over
     seeds.""",
 )
 def straight_lines(rows: pd.DataFrame) -> Finding:
@@ -468,9 +468,9 @@ def straight_lines(rows: pd.DataFrame) -> Finding:
 
 @claim(
     6,
-    """Of two tasks with transfer one certainly loses at least twice as much accuracy for each
-    nat of MLM loss as the other, after information deletion. Each task's cost is the slope of
-    its line; the 95% intervals allow for all pairs of tasks (Bonferroni).""",
+    """After information deletion, some task with transfer certainly loses at least twice as much
+    accuracy for each nat of MLM loss as another. Each task's cost is the slope of its line. The
+    95% intervals allow for all pairs of tasks (Bonferroni).""",
 )
 def uneven_tasks(rows: pd.DataFrame) -> Finding:
     """Claim 6: for each pair of tasks, the slope of one minus twice the slope of the other."""
@@ -513,8 +513,8 @@ def uneven_tasks(rows: pd.DataFrame) -> Finding:
 
 @claim(
     11,
-    """At no sparsity from 30% on is pruning after fine-tuning, with as many epochs in all,
-    better than pruning before it by more than 1 point of mean accuracy.""",
+    """Pruning after fine-tuning, with as many epochs in all, never beats pruning before it by more
+    than 1 point of mean accuracy, from 30% sparsity on.""",
 )
 def before_as_good(rows: pd.DataFrame) -> Finding:
     """Claim 11: what pruning after fine-tuning gains over pruning before."""
@@ -572,8 +572,8 @@ def masks_kept(differences: float | list) -> Finding:
 
 @claim(
     8,
-    """Weights move by at most 4% of their matrix's order on average, and the largest tenth by
-    less than that average.""",
+    """Weights move by at most 4% of the ranks of their matrix on average, and the largest tenth
+    by less than that average.""",
     FROM_WEIGHTS,
 )
 def weights_move_little(
@@ -607,7 +607,7 @@ def weights_move_little(
 
 @claim(
     9,
-    """At least 80% of the movement of the whole fine-tuning is there after the first epoch.""",
+    """At least 80% of the movement in the whole fine-tuning is there after the first epoch.""",
     FROM_WEIGHTS,
 )
 def order_settles(share: float | Sequence[float], single: Sequence[float] | None = None) -> Finding:
@@ -633,7 +633,7 @@ def order_settles(share: float | Sequence[float], single: Sequence[float] | None
 
 @claim(
     10,
-    """At 60% sparsity of every matrix each attention head is pruned by 55% to 65%.""",
+    """With every matrix pruned to 60%, each attention head loses 55% to 65% of its weights.""",
     FROM_WEIGHTS,
 )
 def heads_pruned_evenly(least: float, most: float) -> Finding:
@@ -649,7 +649,7 @@ def heads_pruned_evenly(least: float, most: float) -> Finding:
     Finding
     """
     return Finding(
-        f"heads pruned by {100 * least:.1f} to {100 * most:.1f}%",
+        f"heads lose {100 * least:.1f} to {100 * most:.1f}% of their weights",
         bool(0.55 <= least and most <= 0.65),
     )
 

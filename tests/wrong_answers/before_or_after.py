@@ -58,7 +58,7 @@ WRONG = {
             np.abs(abs(b).ravel().argsort() - abs(a).ravel().argsort()).reshape(a.shape) / a.size
         ),
         "not places": lambda a, b: np.abs(abs(b) - abs(a)),
-        "by fractions": lambda a, b: np.zeros(a.shape),
+        "by the fractions": lambda a, b: np.zeros(a.shape),
         "30 × 20": lambda a, b: np.abs(places(abs(b)) - places(abs(a))) / 10,
     },
     "sawtooth": {
@@ -78,7 +78,7 @@ WRONG = {
     },
     "same_epochs": {
         "an `runs.Run`": lambda run: in_all(run),
-        "to be made comparable": lambda run: dataclasses.replace(
+        "The fair partner has": lambda run: dataclasses.replace(
             run, profile=run.profile.replace(fine_tuning={"epochs": in_all(run)})
         ),
         "the seed 0 instead of 3": lambda run: runs.Run(

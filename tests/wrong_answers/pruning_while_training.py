@@ -151,7 +151,7 @@ WRONG = {
             *given, due=lambda t: t % given[5] == 0 or t >= given[3]
         ),
         "one threshold for all matrices": lambda *given: ramp(*given, scope="global"),
-        "of another matrix": lambda *given: {**given[2], "weight": ramp(*given)["weight"]},
+        "in another matrix": lambda *given: {**given[2], "weight": ramp(*given)["weight"]},
         "frequency is 5": lambda *given: ramp(*given[:5], 10),
         "Use `final`": lambda *given: ramp(*given[:4], 0.8, given[5]),
         "changes its argument `masks`": update_in_place,

@@ -99,8 +99,8 @@ def _check_rank_movement(function):
     same = lambda other: np.allclose(answer, other)
     if same(signed) or same(-signed):
         raise Wrong(
-            f"{case}: yours move by {answer[0, 1]:+g} and {answer[1, 1]:+g}. Only how far "
-            "they move is asked for, not whether up or down: take absolute values."
+            f"{case}: yours move by {answer[0, 1]:+g} and {answer[1, 1]:+g}. Return how far "
+            "they move, not whether up or down: take absolute values."
         )
     if same(wanted * size):
         raise Wrong(
@@ -116,7 +116,7 @@ def _check_rank_movement(function):
         raise Wrong(f"{case}: the movement is right, but in percent. Return fractions.")
     if same(np.abs(_places(after) - _places(before)) / size):
         raise Wrong(
-            f"{case}: you order the signed values, in which -1.3 is the smallest. The order is of "
+            f"{case}: you order the signed values, of which -1.3 is the smallest. Order the "
             "magnitudes."
         )
     orders = [np.abs(values).ravel().argsort().reshape(before.shape) for values in (after, before)]
@@ -129,7 +129,7 @@ def _check_rank_movement(function):
         raise Wrong(f"{case}: you compare values, not places.")
     if not same(wanted):
         raise Wrong(
-            f"{case}: by fractions of the order they move {wanted[0, 1]:g} and {wanted[1, 1]:g}. "
+            f"{case}: they move by the fractions {wanted[0, 1]:g} and {wanted[1, 1]:g}. "
             f"Yours move by {yours}."
         )
     generator = np.random.default_rng(0)
@@ -141,10 +141,7 @@ def _check_rank_movement(function):
             "Right for ten weights, but for 30 × 20 random ones the mean movement is "
             f"{np.mean(answer):.3f} instead of {wanted.mean():.3f}."
         )
-    return (
-        "Two orders that have nothing to do with each other: "
-        f"{100 * wanted.mean():.0f}% on average."
-    )
+    return f"Between two unrelated rankings weights move by {100 * wanted.mean():.0f}% on average."
 
 
 @exercise(_check_rank_movement)
@@ -241,8 +238,8 @@ def _check_same_epochs(function):
             raise Wrong(f"{case}: return an `runs.Run`. You return {described(answer)}.")
         if answer.condition != "prune_pretrain":
             raise Wrong(
-                f'{case}: the condition of your run is "{answer.condition}". The run to be made '
-                'comparable is "prune_pretrain".'
+                f'{case}: the condition of your run is "{answer.condition}". The fair '
+                'partner has "prune_pretrain".'
             )
         for name in ("task", "sparsity", "seed", "learning_rate"):
             if getattr(answer, name) != getattr(run, name):
@@ -260,7 +257,7 @@ def _check_same_epochs(function):
             raise Wrong(f"{yours}. The other has {whole}, {sum(pair)} together.")
         if epochs == sum(profile.fine_tuning.before_after_epochs[0][1]) != sum(pair):
             raise Wrong(
-                f"{yours}. From some sparsity on the paper fine-tunes for longer. Here it is "
+                f"{yours}. At high sparsities the paper fine-tunes for longer. Here it is "
                 f"{whole}: ask `epochs_for`."
             )
         if epochs != sum(pair):
@@ -270,7 +267,7 @@ def _check_same_epochs(function):
             "`run.profile.replace(fine_tuning=...)`."
         )
     epochs = cases[-1].profile.fine_tuning.epochs
-    return f"At the paper's scale {sum(pair)} epochs instead of {epochs}."
+    return f"At the paper's scale that makes {sum(pair)} epochs instead of {epochs}."
 
 
 @exercise(_check_same_epochs)

@@ -142,8 +142,8 @@ def _check_mean_over_tasks(function):
         )
     if len(value) == 3 and np.allclose(value, accuracy.dropna(axis=1).mean(axis=1)):
         raise Wrong(
-            "You drop the task that seed 1 lacks, for all seeds. The mean is to be over all the "
-            "tasks: leave out the seed instead."
+            "You drop the task that seed 1 lacks, for all seeds. Take the mean over all tasks, and "
+            "leave out the seed instead."
         )
     if 1 in value.index and value[1] > 0.8:
         raise Wrong(

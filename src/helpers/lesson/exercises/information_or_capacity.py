@@ -89,11 +89,11 @@ def _check_split_loss(function):
             continue
         if same(*wanted[::-1]):
             raise Wrong(
-                f"{case}. The two parts are swapped. What is lost although every weight may move "
-                "comes first."
+                f"{case}. The two parts are swapped. The loss that stays although every weight "
+                "may move comes first."
             )
         if same(-wanted[0], -wanted[1]):
-            raise Wrong(f"{case}. The signs are turned round: what is lost counts positive.")
+            raise Wrong(f"{case}. The signs are turned round: a loss counts positive.")
         if same(wanted[0], dense - pruned):
             raise Wrong(
                 f"{case}. The second is all that pruning loses. Take away the part that deletion "
@@ -167,7 +167,7 @@ def _check_transfer_correlation(function):
         if same(pearson(y > floor + 0.0005)):
             raise Wrong(
                 "You also drop a point below the floor. That model is worse than a constant "
-                "prediction, so it is none: it stays."
+                "prediction, so it is not one: keep it."
             )
         if same(pearson(x < x.max())):
             raise Wrong(
@@ -221,8 +221,8 @@ def _check_lost_by_extra(function):
             )
         if answer.isna().any(axis=None):
             raise Wrong(
-                f"{grid} there are empty places. Keep only the sparsities from which there is a "
-                f"partner to compare with: {starts}. And pandas subtracts rows of the same name: "
+                f"{grid} there are empty places. Keep only the sparsities that have a partner "
+                f"to compare with: {starts}. And pandas subtracts rows of the same name: "
                 "take .to_numpy() of one of the two."
             )
         if list(answer.index) == [s + extra for s in starts]:
@@ -242,9 +242,7 @@ def _check_lost_by_extra(function):
         if same(-wanted):
             raise Wrong("The signs are turned round: points that are lost count positive.")
         if same(wanted / begin) or same(100 * wanted / begin):
-            raise Wrong(
-                "You divide by the accuracy at the start. The points themselves are asked for."
-            )
+            raise Wrong("You divide by the accuracy at the start. Return the points themselves.")
         if same(accuracy.iloc[0].to_numpy() - end.to_numpy()):
             raise Wrong(
                 f"You compare each with the first row, {accuracy.index[0]}%. Compare it with the "

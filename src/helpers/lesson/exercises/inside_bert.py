@@ -184,7 +184,7 @@ def _check_heads(function, heads, hidden):
     for wrong, message in (
         (
             1 - right,
-            "That is the share that is kept. The share that is pruned is asked for, where the mask "
+            "That is the share that is kept. Return the share that is pruned, where the mask "
             "is False.",
         ),
         (100 * right, "The numbers are right, but in percent. Return fractions."),

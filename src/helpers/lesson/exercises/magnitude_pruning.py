@@ -36,7 +36,7 @@ def _check_magnitude_mask(function):
     if torch.equal(mask, magnitude >= magnitude.flatten().sort().values[2]):
         raise Wrong(
             f"{zeros} of 6 entries are pruned, 3 should be. The threshold itself is on the wrong "
-            "side. Is it > or >= that you want?"
+            "side. Do you want > or >=?"
         )
     if zeros != 3:
         raise Wrong(
@@ -45,7 +45,7 @@ def _check_magnitude_mask(function):
         )
     if not torch.equal(mask, right):
         raise Wrong(
-            "The number of pruned entries is right, but not which: you prune "
+            "You prune the right number of entries, but not the right ones: you prune "
             f"{_listed(weight[~mask])}, it should be {_listed(weight[~right])}."
         )
     generator = torch.Generator().manual_seed(0)
@@ -102,15 +102,14 @@ def _check_kept_norm(function):
     mask = torch.tensor([[True, False], [False, True]])
     value = number(function(weight, mask))
     said = {
-        0.2: "That is the share that goes. The share that stays is asked for, where the mask is "
-        "True.",
+        0.2: "That is the share that goes. Return the share that stays, where the mask is True.",
         80.0: "The number is right, but in percent. Return a fraction.",
         20.0: "That is what stays of the sum of squares, 4² + 2² = 20. Divide it by the sum over "
         "all entries, 25.",
         0.5: "That is the share of the entries, 2 of 4. Weigh each entry with its square.",
         6 / 9: "You add up magnitudes. Square the weights instead.",
-        0.8**0.5: "That is the ratio of the norms. The ratio of their squares is asked for, so "
-        "take no root.",
+        0.8**0.5: "That is the ratio of the norms. Return the ratio of their squares: take no "
+        "root.",
     }
     case = f"For the weights {weight.tolist()}, of which 4 and the last -2 are kept, you get"
     for wrong, message in said.items():
@@ -127,7 +126,7 @@ def _check_kept_norm(function):
             f"Right on the small matrix, but on a 40 × 30 one you get {value:.4g} instead of "
             f"{wanted:.4g}."
         )
-    return "So much of the squared norm stays."
+    return "Your function finds the share of the squared norm that stays."
 
 
 @exercise(_check_kept_norm)
@@ -196,7 +195,7 @@ def _check_input_mask(function):
         if differ:
             raise Wrong(
                 f"{case}: {differ} entries of the mask are wrong. The norm is the root of the sum "
-                "of squares. Is it that which you take?"
+                "of squares. Do you take that?"
             )
     return "Small weights on large features are kept."
 
@@ -205,7 +204,7 @@ def _check_input_mask(function):
 def input_mask(weight, inputs, sparsity):
     """True where the weight is kept; those of smallest |weight| × norm of its feature are pruned.
 
-    The weight has a row for each output and a column for each input feature, which it reads.
+    The weight has a row for each output and a column for each input feature.
     `inputs` has a row for each example.
     """
     ### BEGIN SOLUTION
@@ -272,13 +271,13 @@ def _check_global_masks(function):
                 f"'{name}' loses {_pruned(masks[name])} instead of {_pruned(right[name])} entries"
                 for name in weights
             )
-            raise Wrong(f"The total is right, but not where: {told}.")
+            raise Wrong(f"The total is right, but the entries lie in the wrong matrices: {told}.")
     return "One threshold for all matrices, the total exact."
 
 
 @exercise(_check_global_masks)
 def global_masks(weights, sparsity):
-    """Masks by one threshold for all: of all matrices together the smallest magnitudes are pruned.
+    """Masks by one threshold for all matrices: the smallest magnitudes of them all are pruned.
 
     `weights` is a dict of tensors of different shapes. The masks are a dict with the same names
     and shapes.
@@ -292,10 +291,10 @@ def global_masks(weights, sparsity):
 
 def _check_expected_difference(function):
     said = {
-        0.24: "That counts the entries which the first mask prunes and the second keeps. The other "
-        "way round they differ, too.",
-        0.36: "That is the share which both prune. There they agree.",
-        0.84: "That is the share which at least one of them prunes. Where both do, they agree.",
+        0.24: "That counts the entries that the first mask prunes and the second keeps. Count the "
+        "opposite case, too.",
+        0.36: "That is the share that both prune. There they agree.",
+        0.84: "That is the share that at least one of them prunes. Where both do, they agree.",
         0.52: "That is the share in which they agree.",
         48.0: "The number is right, but in percent. Return a fraction.",
         1.2: "A share cannot be above 1. You count the entries that both prune twice over. There "

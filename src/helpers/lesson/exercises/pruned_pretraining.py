@@ -38,12 +38,12 @@ def _check_perplexity(function):
             f"{case}. It should be {wanted:.3f}: among n equally likely words each has "
             "probability 1/n, and the loss is −log(1/n)."
         )
-    return "A loss of 0 is one word only: no doubt left."
+    return "A loss of 0 means one word: no doubt is left."
 
 
 @exercise(_check_perplexity)
 def perplexity(loss):
-    """Among how many equally likely words a guess would have this loss, in nats."""
+    """The number of equally likely words among which a guess has this loss, in nats."""
     ### BEGIN SOLUTION
     return math.exp(loss)
     ### END SOLUTION
@@ -73,7 +73,7 @@ def _check_masked_loss(function):
         "positions whose label is not -100 count.": cross_entropy(
             logits[inner].flatten(0, 1), words[inner].flatten()
         ),
-        "You compare with what stands in the input, at some places [MASK] itself. The model is to "
+        "You compare with the word in the input, at some places [MASK] itself. The model is to "
         "guess the original word, which is in labels.": cross_entropy(
             logits[chosen], inputs[chosen]
         ),
@@ -83,7 +83,7 @@ def _check_masked_loss(function):
         ),
         "You leave out chosen words that were not changed. They count like the others: the model "
         "cannot know that they were not.": nats[chosen & (inputs != labels)].mean(),
-        "You leave out chosen words whose id is 0. Not chosen are only those labelled -100.": nats[
+        "You leave out chosen words whose id is 0. Leave out only those labelled -100.": nats[
             labels > 0
         ].mean(),
         "You take each sentence's mean first, so that a word counts less where many were chosen. "

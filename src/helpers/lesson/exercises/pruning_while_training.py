@@ -39,7 +39,7 @@ def _check_masked_step(function):
         after = _dense_values(function(net, loss_of, optimizer, *given), net)
         if after["weight"].data_ptr() == net.weight.data_ptr():
             raise Wrong(
-                "What you return is the net's own tensor, which changes whenever the net does. "
+                "You return the net's own tensor, which changes whenever the net does. "
                 "Return a copy: `weight.detach().clone()`."
             )
         if not seen:
@@ -74,8 +74,7 @@ def _check_masked_step(function):
         )
     if first == 0.5:
         raise Wrong(
-            f"{case}0.5 does not move, though it is kept. Is it the optimizer's result that you "
-            "return?"
+            f"{case}0.5 does not move, though it is kept. Do you return the optimizer's result?"
         )
     if far([first, second], [0.4, 0.3]):
         raise Wrong(f"{case}they become {first:g} and {second:g}. They should be 0.4 and 0.3.")
@@ -220,8 +219,8 @@ def _check_masks_at(function):
     wanted = round(10 * sparsity)
     if count == 8:
         raise Wrong(
-            "At step 20 of 100 the final 80% are already pruned. Ask the schedule how much it is "
-            f"by then: {wanted} of 10 weights."
+            "At step 20 of 100 the final 80% are already pruned. Ask the schedule how many should "
+            f"be pruned by then: {wanted} of 10 weights."
         )
     if same(masks, before):
         raise Wrong(
@@ -246,14 +245,14 @@ def _check_masks_at(function):
         )
     if not same(masks, right):
         raise Wrong(
-            f"At step 20, of 10 weights the right {wanted} are pruned. But of another matrix, of "
-            f"{dense['other'].numel()}, there are {int((~masks['other']).sum())} pruned. It should "
-            f"be the {int((~right['other']).sum())} smallest."
+            f"At step 20, the right {wanted} of 10 weights are pruned. But in another matrix, of "
+            f"{dense['other'].numel()} weights, {int((~masks['other']).sum())} are pruned. It "
+            f"should be the {int((~right['other']).sum())} smallest."
         )
     if not same(masks_of(25, 100)[0], before):
         raise Wrong(
-            "At step 25 there are new masks. With a frequency of 10 those that were given stay in "
-            "force until step 30."
+            "At step 25 there are new masks. With a frequency of 10 the given masks stay until "
+            "step 30."
         )
     masks, count = masks_of(35, 35)
     if count != 8:
@@ -264,8 +263,8 @@ def _check_masks_at(function):
     for step in (205, 101):
         if not same(masks_of(step, 100)[0], before):
             raise Wrong(
-                f"At step {step}, after a ramp of 100 steps, there are new masks. Also after the "
-                f"ramp they are computed every 10 steps only, and {step} is no multiple of 10."
+                f"At step {step}, after a ramp of 100 steps, there are new masks. After the ramp, "
+                f"too, compute them every 10 steps only: {step} is no multiple of 10."
             )
     masks, count = masks_of(200, 100)
     if same(masks, before):
@@ -361,14 +360,14 @@ def _check_nested_random_masks(function):
             f"At 50%, {100 * max(halves):.0f}% of one half of a matrix are kept. Every entry must "
             "have the same chance."
         )
-    return "Random, exact, and each one within the next."
+    return "Random, exact, and never undone at a higher sparsity."
 
 
 @exercise(_check_nested_random_masks)
 def nested_random_masks(weights, sparsity, seed):
     """Random masks, exact in each matrix, True where kept.
 
-    For one seed, what is pruned at a sparsity is pruned at every higher one.
+    With one seed, a weight that is pruned at a sparsity is pruned at every higher one.
     """
     ### BEGIN SOLUTION
     generator = torch.Generator().manual_seed(seed)

@@ -196,7 +196,7 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
                 line.set_ydata(100 * sparsities)
             note = ""
             if end == begin:
-                note = " The last step is not after the first: all three prune at once."
+                note = " The ramp ends where it begins, so all three prune at once."
             elif initial == final:
                 note = " Initial and final sparsity are the same: nothing is pruned on the way."
             return (

@@ -201,8 +201,8 @@ def _own_runs(mine, metric, task):
     ]
     if not parts:
         return (
-            "Your own runs: none of this task and metric. "
-            "A run is of one task, so it has no place in a mean over tasks."
+            "You have no runs of this task and metric. "
+            "Each run is of one task, so none counts in a mean over tasks."
         )
     return f"Your own runs: {'; '.join(parts)}."
 

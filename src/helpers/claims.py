@@ -103,7 +103,8 @@ def together(findings: Iterable[Finding]) -> Finding:
         "; ".join(finding.evidence for finding in findings),
         holds,
         next((word for word in (NOT_RUN, FEW) if word in lacks), None) if holds is None else None,
-        " ".join(filter(None, (finding.settles for finding in open_parts))) or None
+        # the same words of two parts are said once
+        " ".join(dict.fromkeys(filter(None, (part.settles for part in open_parts)))) or None
         if holds is None
         else None,
     )

@@ -129,7 +129,8 @@ def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
     ----------
     table : pandas.DataFrame
         Indexed by matrix: ``squares``, and ``row_low``, ``row_high``, ``column_low`` and
-        ``column_high``, the emptiest's and fullest's share that is kept. All are fractions.
+        ``column_high``, the emptiest's and fullest's share that is kept. All are fractions. With
+        ``chance_`` before their names: the same of random masks, drawn in grey, if they are there.
     squares, ranges : matplotlib.axes.Axes
         With a common y axis.
     """
@@ -142,6 +143,10 @@ def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
     for part, shift, color in (("row", -0.17, COLORS[0]), ("column", 0.17, COLORS[1])):
         low, high = 100 * table[f"{part}_low"], 100 * table[f"{part}_high"]
         width = 3 if part == "row" else 6
+        if f"chance_{part}_low" in table:
+            chance = (100 * table[f"chance_{part}_{end}"] for end in ("low", "high"))
+            name = "by chance" if part == "row" else None
+            ranges.hlines(y + shift, *chance, color="0.8", linewidth=2.5 * width, label=name)
         ranges.hlines(y + shift, low, high, color=color, linewidth=width, label=f"{part}s")
     ranges.set_xlim(0, 100)
     ranges.set_xlabel("weights kept, from the emptiest to the fullest (%)")

@@ -146,7 +146,7 @@ def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
         if f"chance_{part}_low" in table:
             chance = (100 * table[f"chance_{part}_{end}"] for end in ("low", "high"))
             name = "by chance" if part == "row" else None
-            ranges.hlines(y + shift, *chance, color="0.8", linewidth=2.5 * width, label=name)
+            ranges.hlines(y + shift, *chance, color="0.82", linewidth=8, label=name, zorder=1)
         ranges.hlines(y + shift, low, high, color=color, linewidth=width, label=f"{part}s")
     ranges.set_xlim(0, 100)
     ranges.set_xlabel("weights kept, from the emptiest to the fullest (%)")

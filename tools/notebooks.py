@@ -231,7 +231,7 @@ def state_in_readme(readme: Path, measured: dict[str, dict]) -> None:
             text,
             flags=re.MULTILINE,
         )
-        text = re.sub(r"(cells\s+take on )\w+ CPU cores?", rf"\g<1>{plural(took['cores'])}", text)
+        text = re.sub(r"(the cells take on )\w+ CPU cores?", rf"\g<1>{plural(took['cores'])}", text)
     readme.write_text(text, encoding="utf-8")
 
 

@@ -93,7 +93,7 @@ def test_minutes_and_memory_are_measured(name):
     )
     took = notebook.metadata.measured
     assert re.search(
-        rf"\d minutes to read and think[^;|]*; {re.escape(notebooks.sentence(took))} \|",
+        rf"\d minutes\*\* on the core path[^;|]*; {re.escape(notebooks.sentence(took))} \|",
         notebook.cells[0].source,
     )
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

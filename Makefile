@@ -14,7 +14,7 @@ SHARED  = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 ONLY   ?= 00 01 02 03
 COLABPIP = build/colab/venv/bin/python -m pip --disable-pip-version-check install -qq
 
-.PHONY: help setup run test test-fast lint lab book slides figure links binder-check colab-check \
+.PHONY: help setup run test test-fast lint lab book slides figure poster links binder-check colab-check \
   versions-check clean
 
 help:  ## list the targets
@@ -45,6 +45,9 @@ lab: setup  ## open the course in JupyterLab
 
 figure: setup  ## draw the README's figure again, from the reference results
 	@$(BIN)/python -m tools.figure docs/regimes.png
+
+poster: setup  ## draw the poster of the course again, from the reference results
+	@$(BIN)/python -m tools.poster docs/poster.svg
 
 links: setup  ## write badges and the cell for Colab into README and notebooks; a fork: make links REPO=OWNER/REPO
 	@$(BIN)/python -m tools.links $(REPO)

@@ -88,7 +88,9 @@ def test_every_notebook_has_a_section_with_its_purpose():
     assert headings == [teaching.title(notebook) for notebook in NOTEBOOKS.values()]
 
 
-@pytest.mark.parametrize("heading, minutes", [("Two hours", 120), ("Half a day", 240)])
+@pytest.mark.parametrize(
+    "heading, minutes", [("Two hours", 120), ("Three hours", 180), ("Half a day", 240)]
+)
 def test_plans_have_no_gap_and_take_the_stated_time(heading, minutes):
     plan = PAGE[PAGE.index(f"### {heading}") + 4 :].split("\n### ")[0]
     times = [
@@ -96,6 +98,50 @@ def test_plans_have_no_gap_and_take_the_stated_time(heading, minutes):
     ]
     assert times[0][0] == 0 and times[-1][1] == minutes
     assert all(before[1] == after[0] for before, after in zip(times, times[1:]))
+
+
+def minutes_of(notebook):
+    """What a notebook takes to read and think, without its deep dives."""
+    return int(re.match(r"(\d+) minutes", teaching.timing(notebook)[0])[1])
+
+
+def test_sessions_of_three_weeks_take_the_stated_time():
+    plan = PAGE[PAGE.index("### Three weeks") :].split("\n## ")[0]
+    length = int(re.search(r"two sessions of (\d+) minutes", plan)[1])
+    weeks = re.findall(r"^\| \d \| (.+?) \| (.+?) \|", plan, re.MULTILINE)
+    assert len(weeks) == 3
+    for session in [session for week in weeks for session in week]:
+        assert sum(map(int, re.findall(r"\((\d+)\)", session))) == length, session
+    planned = dict(re.findall(r"(\d\d) \((\d+)\)", plan))
+    stated = {path.stem[:2]: minutes_of(notebook) for path, notebook in NOTEBOOKS.items()}
+    assert planned == {number: str(stated[number]) for number in planned} and len(planned) == 9
+
+
+def test_the_plans_say_what_all_of_00_to_07_takes():
+    minutes = sum(minutes_of(notebook) for notebook in list(NOTEBOOKS.values())[:8])
+    assert minutes == 330 and "00 to 07 take five and a half hours" in " ".join(PAGE.split())
+
+
+def test_plans_name_sections_and_exercises_that_there_are():
+    plans = PAGE[PAGE.index("## Four plans") :].split("\n## ")[0]
+    names = re.findall(r"`([a-z]\w+)`", plans)
+    exercises = [one["name"] for n in NOTEBOOKS.values() for one in teaching.exercises(n)]
+    assert len(names) > 8 and set(names) <= set(exercises)
+    named = re.findall(r"\| (\d\d)[:,][^|]*?sections? ([\d, to and]+)", plans)
+    assert len(named) >= 9
+    for number, sections in named:
+        (notebook,) = (n for path, n in NOTEBOOKS.items() if path.stem.startswith(number))
+        headings = re.findall(
+            r"^## (\d+) (?!Deep dive)", "\n".join(c.source for c in notebook.cells), re.MULTILINE
+        )
+        assert set(re.findall(r"\d+", sections)) <= set(headings), (number, sections)
+
+
+def test_the_exam_adds_up():
+    exam = (ROOT / "docs" / "exam.md").read_text(encoding="utf-8")
+    points = re.findall(r"^\*\*\d+\. .+?\*\* \((\d) points?\)", exam, re.MULTILINE)
+    assert len(points) == exam.count("<details>") == 10
+    assert sum(map(int, points)) == 20 and "Twenty points in all" in exam
 
 
 def test_the_rubric_adds_up():

@@ -856,7 +856,7 @@ def beside_the_course(
         look: Look = (heavy | {"zorder": 4}) if name in yours else thin
         ax.plot(x, mean, color=color, linestyle=dashes, label=name, **look)
         ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
-        ends[textwrap.fill(name, 20)] = (edge, mean[-1], color)
+        ends[textwrap.fill(name, 20)] = (edge, float(mean[-1]), color)
         if name in yours:
             told = f"{-mean[-1]:.1f} points" if metric == "accuracy" else f"{-mean[-1]:.2f}"
             lost.append(f"{told} at {100 * line.index[-1]:.0f}% ({name})")

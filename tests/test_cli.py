@@ -64,6 +64,7 @@ WRONG = """
 --ray 127.0.0.1:x                     | 65535
 --checkpoints-only --jobs 2           | --checkpoints-only --jobs
 --checkpoints-only --ray auto         | --checkpoints-only --ray
+--range-test --learning-rates 0.1      | --range-test --learning-rates
 --dry                                 | --dry
 --task                                | --task expected
 --task text=review                    | data=
@@ -450,6 +451,7 @@ def test_any_results_are_judged_beside_each_other(capsys, tmp_path):
     figure = tmp_path / "curves.png"
     main(["judge", f"colleague={tmp_path / 'their.csv'}", "--claims", "1", "--figure", str(figure)])
     said = " ".join(capsys.readouterr().out.split())
+    assert "stars are colleague, thin lines the course's" in said
     expected = claims.judge(theirs, [1])[1]
     assert f"colleague: {claims.MARKS[expected.verdict]} {expected.verdict}." in said
     assert "2." not in said.split("Claims 7")[0].split("Rule")[0] and figure.stat().st_size > 10_000
@@ -538,6 +540,42 @@ def test_a_plan_says_hours_memory_disk_and_what_decides_which_claim(capsys, micr
     assert not list(tmp_path.glob("checkpoints/*"))
 
 
-def test_the_range_test_takes_a_rate_of_those_that_it_tried(micro):
+def test_a_plan_of_many_steps_says_how_to_look_first(micro, tmp_path, monkeypatch):
+    planned = experiment.plan(["dense"], [], ["cola"], [0], profile=micro)
+    store = RunStore(tmp_path)
+    costs = estimate.Costs(2.0, {"cola": 1.0}, {"cola": 0.5}, {"cola": (32, 64)}, 1, 1, 1)
+    monkeypatch.setattr(estimate, "measure_costs", lambda *arguments: costs)
+    said = "\n".join(estimate.tell_costs(planned, store))
+    assert "a step of MLM training takes 2,000 ms, a step of fine-tuning 1,000 ms on CoLA" in said
+    assert "--set" not in said  # it has but four steps
+    monkeypatch.setattr(estimate, "LOOK", 2)
+    said = "\n".join(estimate.tell_costs(planned, store))
+    heldout = estimate.HELD_OUT / 16 / estimate.BACKWARD
+    share = (4 + heldout) * 2 / ((4 + heldout) * 2 + 2 + 32)
+    assert f"{share:.0%} of that is MLM training" in said
+    assert "--set steps=2 ramp_steps=1 burn_in_steps=2, about" in said
+
+
+def test_the_range_test_takes_a_rate_of_those_that_it_tried(micro, monkeypatch):
+    def losses(lowest):
+        """A training whose loss is lowest at this step."""
+
+        def train(*arguments, callbacks, **options):
+            callbacks[0].losses = [abs(step - lowest) for step in range(estimate.TESTED)]
+
+        return train
+
+    monkeypatch.setattr(estimate, "fine_tune", losses(30))
     rate, said = estimate.range_test(micro, "cola")
-    assert estimate.LOWEST / 4 < rate <= estimate.HIGHEST / 2 and f"{rate:g}, is taken" in said
+    # smoothing looks back, so the lowest smoothed loss comes later than the lowest loss
+    assert 1e-4 / 3 < rate < estimate.HIGHEST / 3 and f"{rate:g}, is taken" in said
+    monkeypatch.setattr(estimate, "fine_tune", losses(estimate.TESTED))
+    rate, said = estimate.range_test(micro, "cola")
+    assert rate == micro.learning_rates[0] and f"finds no limit, and {rate:g} is kept" in said
+
+
+def test_the_range_test_trains(micro):
+    rate, said = estimate.range_test(micro, "cola")
+    assert rate in micro.learning_rates or estimate.LOWEST / 4 < rate <= estimate.HIGHEST / 2
+    assert f"in {estimate.TESTED} steps" in said
+    assert estimate.range_test(micro, "cola") == (rate, said)

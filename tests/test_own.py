@@ -70,6 +70,7 @@ def test_of_each_label_the_same_share_is_held_out(reviews, tmp_path):
     again = data.load_examples(whole(profiles.get("tiny")), task)
     assert again["validation"]["review"] == examples["validation"]["review"]
     said = own.told(task)
+    assert "one answer more or less is 8.3 points" in said
     assert "48 rows" in said and "12 more of it held out" in said and "1 = good (66.7%)" in said
 
 

@@ -187,6 +187,32 @@ def test_against_dense_draws_what_the_rule_reads(ax):
     assert band(ax)[90] == pytest.approx((rule.low.iloc[-1], rule.high.iloc[-1]))
 
 
+def test_results_of_ones_own_stand_beside_the_courses(ax):
+    mine = tidy(OURS, task="mine")
+    course = {f"model {n}": PAPER for n in range(5)} | {"none": tidy(OURS, metric="f1")}
+    plots.beside_the_course({"yours": mine, "theirs": PAPER[PAPER.task == "cola"]}, course, ax=ax)
+    drawn = {line.get_label(): line for line in ax.get_lines()}
+    rule = 100 * analysis.differences(mine, "prune_pretrain")["mean"]
+    assert drawn["yours"].get_ydata() == pytest.approx([0, rule[0.5], rule[0.9]])
+    assert drawn["yours"].get_marker() == "*" != drawn["model 4"].get_marker()
+    # two tasks of one's own: the course's lines are means over all of theirs
+    mean = 100 * analysis.differences(PAPER, "prune_pretrain")["mean"]
+    assert drawn["model 0"].get_ydata()[-1] == pytest.approx(mean[0.9]) and "none" not in drawn
+    assert {"yours", "theirs", "model 4"} <= set(texts(ax))
+    title = " ".join(ax.get_title(loc="left").split() or ax.get_title().split())
+    assert f"{-rule[0.9]:.1f} points at 90% (yours)" in title
+
+
+def test_a_task_that_the_course_has_is_compared_on_that_task(ax):
+    mine = tidy(OURS, task="cola")
+    plots.beside_the_course({"yours": mine}, {"paper": PAPER}, ax=ax)
+    (line,) = [line for line in ax.get_lines() if line.get_label() == "paper"]
+    cola = 100 * analysis.differences(PAPER[PAPER.task == "cola"], "prune_pretrain")["mean"]
+    assert line.get_ydata()[-1] == pytest.approx(cola[0.9])
+    with pytest.raises(ValueError, match="yours: nothing to draw.*runs of dense and of random"):
+        plots.beside_the_course({"yours": mine}, {}, "random", ax=ax)
+
+
 def test_the_regimes_figure_draws_what_the_rule_reads(ax):
     plots.regime_differences(PAPER, ax)
     table = 100 * analysis.regimes(PAPER).table.loc[0.1:]

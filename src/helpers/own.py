@@ -18,6 +18,7 @@ from .tasks import GLUE, Task
 
 FIELDS = ("data", "text", "label", "name", "config", "train", "validation", "labels", "metric")
 HELD_OUT = 0.1  # of the training rows, where there is no validation split
+FEW = 200  # rows to measure on, below which one answer is worth more than half a point
 MANY = 100  # more labels than any classification here is likely to have
 CLASSIFICATION = ("accuracy", "f1", "f1_macro", "matthews_correlation")
 REGRESSION = ("pearson", "spearmanr")
@@ -190,6 +191,11 @@ def told(task: Task, raw: DatasetDict | None = None) -> str:
         said[0] += f", {len(validation):,} of {task.validation!r} to measure on."
     else:
         said[0] += f", {len(validation):,} more of it held out to measure on (seed 0)."
+    if len(validation) < FEW and not task.is_regression:
+        said.append(
+            f"So few to measure on are coarse: one answer more or less is "
+            f"{100 / len(validation):.1f} points."
+        )
     left = [split for split in raw if split not in (task.train, task.validation)]
     if left:
         said.append(f"Not used: {', '.join(left)}.")

@@ -22,11 +22,14 @@ PROGRAM = "python -m helpers.lab"
 EXAMPLES = f"""\
 a CSV of yours with the columns review and stars, from a look at it to a figure:
   {PROGRAM} tasks reviews.csv text=review label=stars
-  {PROGRAM} plan --profile small --task reviews.csv text=review label=stars --seeds 0 \\
-      --conditions dense prune_pretrain --sparsities 0.5 0.7 0.9 --out runs/reviews
-  {PROGRAM} run  ... (the same options; it stops and resumes)
-  {PROGRAM} judge runs/reviews --figure reviews.png
-  {PROGRAM} export runs/reviews pruned-70 --sparsity 0.7
+  {PROGRAM} run --profile small --task reviews.csv text=review label=stars \\
+      --conditions majority dense prune_pretrain --sparsities 0.5 0.8 --seeds 0 \\
+      --set steps=300 ramp_steps=150 burn_in_steps=300 --out runs/look
+  {PROGRAM} judge runs/look --figure look.png
+  {PROGRAM} export runs/look pruned-80 --sparsity 0.8
+
+That is a first look, with shortened training. For numbers leave out --set, and take another --out,
+more sparsities and seeds. With plan in place of run you learn first how long that takes.
 
 without a command, options are those of run. Several cores, GPUs and machines: docs/scaling.md."""
 CONFIGURATION = """\
@@ -91,6 +94,7 @@ def run(parser, options):
         report(runs, store, profile)
         raise
     report(runs, store, profile)
+    print(f"Beside the course's: {PROGRAM} judge {options.out} --figure curves.png")
 
 
 def _planned(options):
@@ -127,7 +131,7 @@ def _with_tested_rate(profile, options):
     described = [own.from_words(words) for words in options.task or ()]
     task = (described or options.tasks or profile.tasks)[0]
     rate, told = estimate.range_test(tasks.with_own(profile, task), task)
-    print(told)
+    print(f"{told} From now on write --learning-rates {rate:g} in place of --range-test.")
     return profile.replace(learning_rates=(rate,))
 
 
@@ -160,23 +164,28 @@ def judge_results(parser, options):
 
 
 def _figure(tables, path):
-    """Draw the curves of results beside the course's, and say where."""
+    """Draw what pruning costs in results, beside the course's, and say where."""
     metric = next(
         (m for m in ("accuracy", "pearson") if all((r.metric == m).any() for r in tables.values())),
         "accuracy",
     )
-    beside = {} if metric != "accuracy" else reference.sources()
-    pruned = [c for c in CONDITIONS if any((r.condition == c).any() for r in tables.values())]
-    pruned = [c for c in pruned if CONDITIONS[c].prunes] or ["prune_pretrain"]
+    has = {c: {n: r for n, r in tables.items() if (r.condition == c).any()} for c in CONDITIONS}
+    pruned = [c for c in CONDITIONS if CONDITIONS[c].prunes and has[c]][:2]
+    if not pruned:
+        raise ValueError("no figure: these results have no pruned runs; run prune_pretrain, too")
+    course = reference.sources() | {"BERT-Base (paper)": paper.table1_rows()}
     plots.use_style()
-    figure, ax = plots.plt.subplots(figsize=(8.6, 4.4), layout="constrained")
-    relative = all((rows.condition == "dense").any() for rows in tables.values())
-    options = {"relative": relative, "floors": False, "ax": ax}
-    plots.curves(tables | beside, metric, pruned[:2], **options)
-    ax.legend(handles=ax.get_legend().legend_handles, loc="center left", bbox_to_anchor=(1, 0.5))
-    ax.set_title("What pruning costs: yours beside the course's")
+    options = {"figsize": (8.4, 4.4 * len(pruned)), "layout": "constrained", "squeeze": False}
+    figure, axes = plots.plt.subplots(len(pruned), **options)
+    for condition, ax in zip(pruned, axes.flat, strict=True):
+        plots.beside_the_course(has[condition], course, condition, metric, ax)
+        ax.set_title(f"{CONDITIONS[condition].label}\n{ax.get_title(loc='left')}")
     figure.savefig(path, dpi=150)
-    return f"The curves of {', '.join([*tables, *beside])} are in {path}."
+    return (
+        f"{path} has the figure: stars are {', '.join(tables)}, thin lines the course's. Each line "
+        "is the difference from its own dense model. A model of the course that was not run on "
+        "your task shows the mean over its own tasks."
+    )
 
 
 def export_run(parser, options):
@@ -280,7 +289,9 @@ def make_parser():
         metavar="RESULTS",
     )
     made.add_argument("--claims", help="only these numbers", type=int, nargs="+", metavar="N")
-    made.add_argument("--figure", help="draw the curves beside the course's", metavar="FILE")
+    made.add_argument(
+        "--figure", help="draw what pruning costs, beside the course's, into a PNG", metavar="FILE"
+    )
     made = command("export", "save a pruned checkpoint with a model card", export_run)
     made.add_argument("store", help="the run store", metavar="STORE")
     made.add_argument("folder", help="its last part names the model", metavar="FOLDER")
@@ -438,6 +449,8 @@ def _add_sweep(parser):
 
 def check_together(parser, options):
     """Refuse options that do not go together."""
+    if options.range_test and options.learning_rates:
+        parser.error("--range-test chooses the learning rate; leave it or --learning-rates out")
     if options.ray and options.jobs > 1:
         parser.error("--jobs is for this machine; with --ray write --cpus and --gpus instead")
     if options.checkpoints_only and (options.jobs > 1 or options.ray):

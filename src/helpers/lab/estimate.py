@@ -3,19 +3,19 @@
 Also the range test, which chooses a learning rate by a minute of fine-tuning.
 """
 
+import dataclasses
 import math
 import shutil
 import tempfile
 import time
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback
+from transformers import TrainerCallback, set_seed
 
 from .. import data, machine, paper, profiles, tasks
 from ..checks import check_vocabulary
@@ -40,6 +40,7 @@ WARM_UP, STEPS = 2, 10  # steps that are left out, and that are measured
 ROWS = 256  # that are predicted
 HELD_OUT = 2_000  # blocks of text on which each checkpoint's MLM loss is measured
 BACKWARD = 3  # a step of training costs about three forward passes
+LOOK = 300  # MLM steps of a first look
 
 
 class Timer(TrainerCallback):
@@ -55,7 +56,7 @@ class Timer(TrainerCallback):
             self.seconds = (time.perf_counter() - self.began) / STEPS
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Costs:
     """What was measured with one profile's model.
 
@@ -204,8 +205,13 @@ def seconds_of(runs: list[Run], costs: Costs, store) -> float:
             needed[checkpoint.burn_in_key] = values.burn_in_steps, values.batch
     for key, (steps, batch) in needed.items():
         if steps and not (store.folder / "checkpoints" / key).is_dir():
-            total += (steps + HELD_OUT / batch / BACKWARD) * costs.mlm_step
+            total += _mlm_steps(steps, batch) * costs.mlm_step
     return total
+
+
+def _mlm_steps(steps, batch):
+    """Steps of training and, counted as such, the loss on held-out text after them."""
+    return steps + HELD_OUT / batch / BACKWARD
 
 
 def tell_costs(runs: list[Run], store, jobs: int = 1) -> list[str]:
@@ -236,15 +242,23 @@ def tell_costs(runs: list[Run], store, jobs: int = 1) -> list[str]:
         return [*lines, "No model is trained, so it takes seconds."]
     keys = {c.key for run in trained if (c := checkpoint_of(run))}
     costs = measure_costs(profile, list(dict.fromkeys(r.task for r in trained)), bool(keys))
-    each = ", ".join(f"{1e3 * s:,.0f} on {tasks.title(t)}" for t, s in costs.tuning_step.items())
-    mlm = f"{1e3 * costs.mlm_step:,.0f} ms a step of MLM training; " if keys else ""
-    lines.append(f"Measured here, {STEPS} steps of each kind: {mlm}ms a step to fine-tune: {each}.")
+    each = ", ".join(f"{1e3 * s:,.0f} ms on {tasks.title(t)}" for t, s in costs.tuning_step.items())
+    mlm = f"a step of MLM training takes {1e3 * costs.mlm_step:,.0f} ms, " if keys else ""
+    lines.append(f"Measured here, {STEPS} steps of each kind: {mlm}a step of fine-tuning {each}.")
     whole = seconds_of(todo, costs, store)
     shared = f", with --jobs {jobs} at best {_hours(whole / jobs)}" if jobs > 1 else ""
     lines.append(
         f"All {len(todo)} runs: about {_hours(whole)}{shared}; more, if the machine does something "
         "else meanwhile. Text that must be fetched and tokenised first comes on top."
     )
+    tuning = seconds_of(todo, dataclasses.replace(costs, mlm_step=0.0), store)
+    if profile.pretraining.steps > LOOK and tuning < whole / 2:
+        steps = _mlm_steps(LOOK, profile.pretraining.batch) * (len(keys) + 1)
+        lines.append(
+            f"{1 - tuning / whole:.0%} of that is MLM training. For a first look shorten it: --set "
+            f"steps={LOOK} ramp_steps={LOOK // 2} burn_in_steps={LOOK}, about "
+            f"{_hours(tuning + steps * costs.mlm_step)}. Take its shape, and not its numbers."
+        )
     kind = "GPU memory" if torch.cuda.is_available() else "memory"
     kept = len(keys) * costs.checkpoint
     working = jobs * costs.work if profile.checkpoint_every else 0
@@ -322,7 +336,8 @@ def range_test(profile: Profile, task: str | Task) -> tuple[float, str]:
     Returns
     -------
     rate : float
-        A third of the rate at which the smoothed loss is lowest.
+        A third of the rate at which the smoothed loss is lowest; the profile's own, if the loss
+        still falls at the highest rate.
     told : str
         What was measured.
 
@@ -334,6 +349,7 @@ def range_test(profile: Profile, task: str | Task) -> tuple[float, str]:
     train = data.load_task(profile, task)["train"]
     few = train.shuffle(seed=0).select(range(min(len(train), TESTED * tuning.batch)))
     tester = RisingRate()
+    set_seed(0)  # the classification layer is new, and the same command must find the same rate
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), quiet():
         warnings.simplefilter("ignore")
         fine_tune(
@@ -348,10 +364,14 @@ def range_test(profile: Profile, task: str | Task) -> tuple[float, str]:
             **dict(tuning.options) | {"logging_strategy": "steps", "logging_steps": 1},
         )
     losses = pd.Series(tester.losses[:TESTED]).ewm(alpha=0.1).mean()
-    best = float(tester.rates[int(losses.idxmin())])
-    rate = float(f"{best / BELOW:.0e}")
-    return rate, (
+    lowest = int(losses.idxmin())
+    best = float(tester.rates[lowest])
+    told = (
         f"Range test on {task.title}: in {len(losses)} steps the rate rose from {LOWEST:g} to "
-        f"{HIGHEST:g}; the smoothed loss was lowest, {losses.min():.3f}, at {best:.1e}. A third of "
-        f"it, {rate:g}, is taken."
+        f"{HIGHEST:g}; the smoothed loss was lowest, {losses.min():.3f}, at {best:.1e}"
     )
+    if lowest == len(losses) - 1:  # an easy task is learnt before any rate is too high for it
+        rate = float(profile.learning_rates[0])
+        return rate, f"{told}, the end. So the test finds no limit, and {rate:g} is kept."
+    rate = float(f"{best / BELOW:.0e}")
+    return rate, f"{told}. A third of it, {rate:g}, is taken."

@@ -20,6 +20,7 @@ from .cost import (
 from .lines import (
     THE_FOUR,
     against_dense,
+    beside_the_course,
     curve_lines,
     curves,
     floor_lines,

@@ -1,5 +1,6 @@
 """Accuracy and losses against sparsity: a colour a condition, a line style a source."""
 
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
 import matplotlib.pyplot as plt
@@ -17,6 +18,7 @@ from .style import (
     METRIC_LABEL,
     RELATIVE_LABEL,
     Look,
+    label_ends,
     legend_at_ends,
     scale_of,
     sparsity_axis,
@@ -215,7 +217,7 @@ def legend_handles(conditions: Iterable[str], sources: Collection[str]) -> list[
             [],
             [],
             color="0.3",
-            linestyle=LINES[i],
+            linestyle=LINES[i % len(LINES)],
             marker="o",
             markerfacecolor="0.3" if i == 0 else "white",
             label=name,
@@ -297,6 +299,77 @@ def against_dense(
     ax.set_title(f"{CONDITIONS[condition].label}, {title(task) if task else 'mean over tasks'}")
     ax.legend()
     return sparsity_axis(ax)
+
+
+def beside_the_course(
+    yours: dict[str, pd.DataFrame],
+    course: dict[str, pd.DataFrame],
+    condition: str = "prune_pretrain",
+    metric: str = "accuracy",
+    ax: Axes | None = None,
+) -> Axes:
+    """What a condition costs in your results, beside the course's, with names at the lines' ends.
+
+    Differences from each source's own dense runs, since levels of different models and tasks say
+    little about pruning. Where all your rows are of one task, sources that have it show that task;
+    the others, and several tasks, are means.
+
+    Parameters
+    ----------
+    yours : dict of str to pandas.DataFrame
+        Name → tidy rows of one model; drawn as stars on heavy lines.
+    course : dict of str to pandas.DataFrame
+        The same, to compare with; drawn thin. Those without the metric are left out.
+    condition, metric : str
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Its title says what yours lose.
+
+    Raises
+    ------
+    ValueError
+        If results of yours have no dense runs, or none of the condition.
+    """
+    ax, scale = ax or plt.gca(), scale_of(metric)
+    own_tasks = {task for rows in yours.values() for task in rows.task}
+    drawn = {}
+    for name, rows in (yours | course).items():
+        if own_tasks <= set(rows.task):
+            rows = rows[rows.task.isin(own_tasks)]
+        line = differences(rows, condition, metric=metric)
+        line = line[line.index > 0]
+        if name in yours and line.empty:
+            raise ValueError(
+                f"{name}: nothing to draw. What is lost is measured against dense, so it takes "
+                f"runs of dense and of {condition} on one task with one seed, and {metric} of both"
+            )
+        if len(line):
+            drawn[name] = line
+    heavy: Look = {"linewidth": 2.5, "marker": "*", "markersize": 15}
+    heavy |= {"markeredgecolor": "black", "clip_on": False}
+    ends, lost = {}, []
+    edge = 100 * max(line.index.max() for line in drawn.values())
+    for number, (name, line) in enumerate(drawn.items()):
+        x = [0, *(100 * line.index)]
+        mean, low, high = (np.append(0, scale * line[end]) for end in ("mean", "low", "high"))
+        thin: Look = {"linewidth": 1.2, "marker": "osD^vX"[number % 6], "markersize": 5}
+        color, dashes = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
+        look: Look = (heavy | {"zorder": 4}) if name in yours else thin
+        ax.plot(x, mean, color=color, linestyle=dashes, label=name, **look)
+        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
+        ends[textwrap.fill(name, 20)] = (edge, float(mean[-1]), color)
+        if name in yours:
+            told = f"{-mean[-1]:.1f} points" if metric == "accuracy" else f"{-mean[-1]:.2f}"
+            lost.append(f"{told} at {100 * line.index[-1]:.0f}% ({name})")
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set_title(textwrap.fill(f"Lost against dense: {', '.join(lost)}", 70))
+    label = METRIC_LABEL.get(metric, metric)
+    ax.set_ylabel(RELATIVE_LABEL.get(metric, f"{label} against dense"))
+    ax.set_xlim(right=1.005 * edge)  # the names stand outside the frame
+    return label_ends(ends, sparsity_axis(ax))
 
 
 def small_multiples(

@@ -22,9 +22,12 @@ help:  ## list the targets
 
 setup: $(VENV)/.installed  ## install what is missing into .venv
 
+# OpenMP's threads must not spin while they wait. It reads this when torch is loaded, and some
+# notebooks load torch before the course could say so.
+export OMP_WAIT_POLICY ?= PASSIVE
 # Two processes with two threads each hinder one another; for models of the pocket's size one thread
-# is nearly as fast as two.
-run test test-fast versions-check: export OMP_NUM_THREADS ?= 1
+# is nearly as fast as two. In JupyterLab helpers.machine chooses, by the model.
+run test test-fast book slides versions-check: export OMP_NUM_THREADS ?= 1
 
 run: setup  ## execute every notebook and make the book of them, in build/book
 	@$(BIN)/python -m tools.notebooks --out build

@@ -37,8 +37,8 @@ WRONG = """
 --tasks imdb                          | 'imdb' cola sst2
 --tasks mrpc                          | 'mrpc' cola sst2
 --tasks COLA                          | 'COLA' cola
---sparsities 60                       | 60.0 0.6
---sparsities 1                        | 1.0 [0,
+--sparsities 60                       | --sparsities '60' 0.6
+--sparsities 1                        | '1' [0,
 --sparsities -0.1                     | -0.1 [0,
 --sparsities nan                      | nan [0,
 --sparsities inf                      | inf [0,
@@ -47,10 +47,11 @@ WRONG = """
 --seeds 4294967296                    | seed 4294967296
 --seeds 1.5                           | '1.5' --seeds
 --seeds one                           | 'one' --seeds
---learning-rates inf                  | learning rate inf above 0
---learning-rates nan                  | learning rate nan above 0
---learning-rates -1                   | learning rate -1.0 above 0
---learning-rates 0                    | learning rate 0.0 above 0
+--learning-rates inf                  | --learning-rates 'inf' above 0
+--learning-rates nan                  | --learning-rates 'nan' above 0
+--learning-rates -1                   | --learning-rates '-1' above 0
+--learning-rates 0                    | --learning-rates '0' above 0
+--learning-rates 1e300                | --learning-rates '1e300' at most 1
 --learning-rates fast                 | 'fast' --learning-rates
 --jobs 0                              | --jobs '0' at least 1
 --jobs -2                             | --jobs '-2' at least 1
@@ -62,6 +63,8 @@ WRONG = """
 --ray nowhere                         | 'nowhere' HOST:PORT
 --ray 127.0.0.1:1                     | '127.0.0.1:1' ray start
 --ray 127.0.0.1:x                     | 65535
+--ray auto --gpus 1.5                 | --gpus '1.5' fraction
+--cpus 2                              | --cpus 2 --ray
 --checkpoints-only --jobs 2           | --checkpoints-only --jobs
 --checkpoints-only --ray auto         | --checkpoints-only --ray
 --range-test --learning-rates 0.1      | --range-test --learning-rates
@@ -130,6 +133,13 @@ run nowhere.toml                      | nowhere.toml --help
 --set checkpoint_every=0              | checkpoint_every at least 1
 --set checkpoint_every=-5             | checkpoint_every at least 1
 --set pretraining.options=[1]         | pretraining.options pairs
+--set text=no/such-text               | no/such-text HUB_MIRROR
+--set fine_tuning.options={"optim":"adam"}          | optim 'adam' adamw_torch
+--set fine_tuning.options={"lr_scheduler_type":"x"} | lr_scheduler_type 'x' cosine
+--set fine_tuning.options={"weight_decay":-1}       | weight_decay -1 at least 0
+--set fine_tuning.options={"adam_beta1":1}          | adam_beta1 below 1
+--set fine_tuning.options={"gradient_accumulation_steps":0} | at least 1
+--set fine_tuning.options={"lr_scheduler_kwargs":{"a":1}}   | lr_scheduler_kwargs text of JSON
 --set fine_tuning.options={"epochz":1}              | 'epochz' TrainingArguments
 --set fine_tuning.options={"learning_rate":1}       | 'learning_rate' decides
 --set fine_tuning.options={"max_steps":1}           | 'max_steps' decides
@@ -284,7 +294,7 @@ def test_from_a_shell(tmp_path):
         text=True,
         cwd=tmp_path,
     )
-    assert done.returncode == 2 and "pass 0.6" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2 and "0.6 for 60%" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_the_environment_is_read_in_one_place():
@@ -434,9 +444,19 @@ def test_a_sweep_from_a_file_with_flags_on_top(capsys, tmp_path):
     [
         ("colour = 1", "unknown key 'colour' sparsities [pretraining] [task.NAME]"),
         ("profile = ", "no TOML"),
+        ("\0", "no TOML"),
+        ("a = " + "[" * 5000, "no TOML"),
+        ("dry_run = 3", "dry_run must be true or false 3"),
+        ("seeds = true", "seeds cannot be true or false"),
+        ("seeds = []", "--seeds at least one"),
+        ("jobs = [1, 2]", "unrecognized 2"),
+        ("ray = 3", "--ray '3' HOST:PORT"),
+        ("out = ''", "not empty --out"),
+        ("task = 3", "'task' [task.NAME]"),
+        ("[pretraining]\nsteps = 2020-01-01", "steps 2020-01-01 int"),
         ("[fine_tuning]\nstepz = 3", "no field 'fine_tuning.stepz'"),
         ("[task.mine]\ncolour = 1", "FIELD=VALUE 'colour=1'"),
-        ("sparsities = [60]", "60.0 0.6"),
+        ("sparsities = [60]", "'60' 0.6"),
     ],
 )
 def test_a_file_that_is_wrong_is_an_error_that_says_where(capsys, tmp_path, text, named):
@@ -460,10 +480,13 @@ def test_any_results_are_judged_beside_each_other(capsys, tmp_path):
 @pytest.mark.parametrize(
     "change, named",
     [
-        ({"value": "high"}, "row 0: value is 'high'; it must be a number"),
-        ({"sparsity": 60}, "row 0: sparsity is 60 and .*write 0.6 for 60%"),
+        ({"value": "high"}, "row 0: value is 'high'; it must be a finite number"),
+        ({"sparsity": 60}, "row 0: sparsity is 60; .*so 0.6 for 60%"),
         ({"seed": 0}, "this result stands there twice"),
         ({"value": None}, "row 0: value is"),
+        ({"metric": "acc"}, "row 0: metric is 'acc'; it must be one of .*accuracy"),
+        ({"condition": "prune"}, "row 0: condition is 'prune'; it must be one of prune_pretrain"),
+        ({"model": None}, "row 0: model is"),
     ],
 )
 def test_results_that_are_wrong_are_named(tmp_path, change, named):

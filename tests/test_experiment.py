@@ -1,6 +1,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import warnings
 
@@ -548,6 +549,25 @@ def test_a_store_that_cannot_be_made_says_where_to_go(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot hold a run store.*copy the course"):
         RunStore(tmp_path / "file")
+
+
+@pytest.mark.parametrize("number, kind", [(13, PermissionError), (30, OSError), (28, OSError)])
+def test_a_store_that_may_only_be_read_gives_what_it_has(tmp_path, monkeypatch, number, kind):
+    """Not permitted, a file system that is read-only, and a full one."""
+    store = RunStore(tmp_path)
+    store.write("key", RECORD)
+    (tmp_path / "work" / "key.left.part").touch()
+
+    def acquire(*arguments, **options):
+        raise OSError(number, os.strerror(number), "key.lock")
+
+    monkeypatch.setattr(store_module.FileLock, "acquire", acquire)
+    store = RunStore(tmp_path)
+    store.clean()
+    assert store.read("key") == json.loads(json.dumps(RECORD))
+    with pytest.raises(kind, match="cannot hold a run store.*key.lock.*copy the course"):
+        with store.lock("other"):
+            pass
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,31 @@ def test_masks_are_nested(weight, a, b):
 
 
 @few
+@given(weights, sparsities, st.randoms(use_true_random=False))
+def test_of_all_masks_with_as_many_zeros_none_keeps_more_squares(weight, sparsity, random):
+    mask, magnitudes = magnitude_mask(weight, sparsity), weight.double().abs().flatten()
+    assert int((~mask).sum()) == round(weight.numel() * sparsity)
+    other = mask.flatten().tolist()
+    random.shuffle(other)
+    kept, others = magnitudes[mask.flatten()], magnitudes[torch.tensor(other, dtype=torch.bool)]
+    # place by place in order, so that no rounding of a sum hides or feigns a difference
+    assert (kept.sort().values >= others.sort().values).all()
+
+
+@few
+@given(weights, sparsities, st.randoms(use_true_random=False))
+def test_an_exchange_of_places_exchanges_the_mask(weight, sparsity, random):
+    """With ties, which of equal magnitudes are kept may differ, but not how many."""
+    flat, order = weight.flatten(), list(range(weight.numel()))
+    random.shuffle(order)
+    here, there = magnitude_mask(flat, sparsity), magnitude_mask(flat[order], sparsity)
+    kept, kept_there = flat.abs()[here].sort().values, flat[order].abs()[there].sort().values
+    assert torch.equal(kept, kept_there)
+    if len(flat.abs().unique()) == len(flat):
+        assert torch.equal(here[order], there)
+
+
+@few
 @given(weights, sparsities, st.integers(-20, 20))
 def test_scale_and_sign_do_not_matter(weight, sparsity, exponent):
     weight = weight.double()

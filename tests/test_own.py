@@ -158,7 +158,11 @@ def test_macro_f1_is_scikit_learns():
         ({}, {"train": "all"}, "no split 'all' to train on; it has train"),
         ({}, {"name": "cola"}, "'cola' is a task of GLUE; give yours another name"),
         ({}, {"name": "a b"}, "letters, digits and underscores, got 'a b'"),
-        ({}, {"text": ("review", "stars", "id")}, "one column of text or a pair, got 3"),
+        (
+            {},
+            {"text": ("review", "stars", "id")},
+            "a pair of two, got review, stars, id",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_with_the_way_out(reviews, tmp_path, change, arguments, message):

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
@@ -112,20 +110,6 @@ def test_installed_version_is_supported(name):
     assert ALL[name].contains(version(name)), (
         f"{name} {version(name)} is outside {ALL[name]}; run make setup"
     )
-
-
-def test_binder_starts_on_one_core():
-    done = subprocess.run(
-        [
-            ROOT / "binder/start",
-            sys.executable,
-            "-c",
-            "import os; print(os.environ['OMP_NUM_THREADS'])",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.split() == ["1"]
 
 
 def test_oldest_versions_are_the_lower_bounds():

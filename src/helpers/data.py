@@ -30,7 +30,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrained
 
 from . import pocket
 from .profiles import POCKET, Profile, content, locate
-from .sources import load, load_data, read, remember
+from .sources import check_data, load, load_data, read, remember
 from .tasks import Task, get
 
 disable_progress_bars()
@@ -151,6 +151,18 @@ def load_text(
             f"{values.max_length} tokens; take a larger corpus or a smaller max_length"
         )
     return text
+
+
+def check_corpora(profile: Profile) -> None:
+    """Raise the error of `load_text` if a corpus of a profile cannot be had; nothing is fetched.
+
+    Parameters
+    ----------
+    profile : helpers.profiles.Profile
+    """
+    if profile.pretraining.text != POCKET:
+        for (name, config), _ in profile.pretraining.corpora:
+            check_data(name, config)
 
 
 def load_passages(

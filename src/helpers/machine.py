@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 # measures what that is worth.
 LARGE = 10_000_000
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
-VARIABLES = ("HUB_MIRROR", "HF_HUB_OFFLINE", *THREADS)
+POLICY = "OMP_WAIT_POLICY"
+VARIABLES = ("HUB_MIRROR", "HF_HUB_OFFLINE", POLICY, *THREADS)
 _limit = None  # of the cores, in a process that shares them with others
 
 # OpenMP's threads spin while they wait, and take the core from whoever works. It reads this when
-# torch is imported. One thread, as small models have, never waits.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# torch is imported. For notebooks that import torch first, Makefile, binder/start and
+# environment.yml set it, too. One thread, as small models have, never waits.
+os.environ.setdefault(POLICY, "PASSIVE")
 
 
 def launched_processes() -> int:

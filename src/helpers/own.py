@@ -5,6 +5,7 @@
 What `describe` returns is a `helpers.tasks.Task`, of the same kind as GLUE's.
 """
 
+import contextlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +78,8 @@ def describe(
         If the data cannot be read.
     """
     data, columns = str(data), (text,) if isinstance(text, str) else tuple(text)
-    name = name or re.sub(r"\W+", "_", Path(data).name.partition(".")[0]).strip("_").lower()
+    stem = Path(data).name.partition(".")[0]
+    name = name or re.sub("[^A-Za-z0-9_]+", "_", stem).strip("_").lower()
     if not re.fullmatch(r"[A-Za-z0-9_]+", name):
         raise ValueError(
             f"the task's name must consist of letters, digits and underscores, got {name!r}; give "
@@ -88,9 +90,13 @@ def describe(
             f"{name!r} is a task of GLUE; give yours another name with name=, so that results can "
             "be told apart"
         )
-    if not 1 <= len(columns) <= 2:
+    if not 1 <= len(set(columns)) == len(columns) <= 2:
         raise ValueError(
-            f"{name}: a model reads one column of text or a pair, got {len(columns)} columns"
+            f"{name}: a model reads one column of text or a pair of two, got {', '.join(columns)}"
+        )
+    if labels is not None and not 2 <= len({str(one) for one in labels}) == len(labels):
+        raise ValueError(
+            f"{name}: labels= takes two names or more, each once, got {', '.join(map(str, labels))}"
         )
     if "label" in columns:
         raise ValueError(f"{name}: a column of text is called 'label'; rename it in the data")
@@ -165,11 +171,13 @@ def from_words(words: Sequence[str]) -> Task:
                 f"a task of your own is described by FIELD=VALUE, with {', '.join(FIELDS)}, "
                 f"such as data=reviews.csv text=review label=stars; got {word!r}"
             )
+        if field in values:
+            raise ValueError(f"{field}= stands there twice, {values[field]!r} and then {value!r}")
         values[field] = tuple(value.split(",")) if field in ("text", "labels") else value
     if "data" not in values:
         raise ValueError("a task of your own needs data=: a file, a folder or a hub id")
-    if re.fullmatch(r"[\d.]+", values.get("validation", "")):
-        values["validation"] = float(values["validation"])
+    with contextlib.suppress(ValueError):  # a share; else the name of a split
+        values["validation"] = float(values.get("validation", ""))
     return describe(**values)
 
 

@@ -5,6 +5,7 @@ fraction of entries that are pruned. Which matrices are pruned, and that each ha
 own, follows Gordon, Duh & Andrews 2020, Sec. 2.1 and 3.1.
 """
 
+import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
@@ -609,13 +610,24 @@ def mask_difference(a: Mapping[str, Tensor] | Tensor, b: Mapping[str, Tensor] | 
 
 
 def save_masks(masks: Mapping[str, Tensor], path: str | Path) -> None:
-    """Write bool masks to a safetensors file, one bit an entry."""
+    """Write bool masks to a safetensors file, one bit an entry, with a checksum."""
     _check_bool(masks)
     packed = {
         name: torch.from_numpy(np.packbits(mask.cpu().numpy())) for name, mask in masks.items()
     }
     shapes = {name: ",".join(map(str, mask.shape)) for name, mask in masks.items()}
-    save_file(packed, path, metadata=shapes)
+    save_file(packed, path, metadata=shapes | {_CHECKSUM: _checksum(packed, shapes)})
+
+
+_CHECKSUM = "checksum"  # beside the shapes; no matrix is called so
+
+
+def _checksum(packed, shapes):
+    checksum = hashlib.sha256()
+    for name in sorted(packed):
+        checksum.update(f"{name} {shapes[name]}\n".encode())
+        checksum.update(packed[name].numpy().tobytes())
+    return checksum.hexdigest()
 
 
 def load_masks(path: str | Path) -> dict[str, Tensor]:
@@ -625,17 +637,28 @@ def load_masks(path: str | Path) -> dict[str, Tensor]:
     ------
     FileNotFoundError
         If there is no such file.
+    OSError
+        If the file holds no masks, or was damaged.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f"no masks at {path}; write them with helpers.pruning.save_masks")
-    with safe_open(path, framework="pt") as file:
-        shapes = file.metadata()
-    masks = {}
-    for name, packed in load_file(path).items():
-        shape = [int(n) for n in shapes[name].split(",")]
-        bits = np.unpackbits(packed.numpy(), count=math.prod(shape)).astype(bool)
-        masks[name] = torch.from_numpy(bits).view(shape)
-    return masks
+    try:
+        with safe_open(path, framework="pt") as file:
+            shapes = file.metadata()
+        packed = load_file(path)
+        # files of earlier versions have no checksum
+        if shapes.get(_CHECKSUM, checksum := _checksum(packed, shapes)) != checksum:
+            raise ValueError("the checksum is not that of the masks")
+        return {name: _unpacked(packed[name], shapes[name]) for name in packed}
+    except Exception as error:  # safetensors has errors of its own
+        why = f"{type(error).__name__}: {error}"
+        raise OSError(f"{path} holds no masks, or was damaged ({why}); write it anew") from error
+
+
+def _unpacked(packed, shape):
+    shape = [int(n) for n in shape.split(",")] if shape else []
+    bits = np.unpackbits(packed.numpy(), count=math.prod(shape)).astype(bool)
+    return torch.from_numpy(bits).view(shape)
 
 
 def cubic_sparsity(step: int, *, begin: int, end: int, initial: float = 0.0, final: float) -> float:

@@ -33,7 +33,13 @@ def fine_tuning_of(note: Path) -> dict | None:
     """The values of `helpers.profiles.FineTuning` that the JSON beside results files, if any."""
     if not note.is_file():
         return None
-    made = json.loads(note.read_text()).get("profile", {})
+    try:
+        made = dict(json.loads(note.read_text(encoding="utf-8")).get("profile", {}))
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{note} does not say how the results beside it were made ({error}); correct it, or "
+            "move it away"
+        ) from error
     # records made before profiles had parts are flat
     flat = not isinstance(made.get("fine_tuning"), dict)
     return (made if flat else made["fine_tuning"]) or None

@@ -10,7 +10,7 @@ from typing import TypeVar
 import datasets
 import pandas as pd
 import pyarrow.parquet
-from datasets import Dataset, DatasetDict, load_dataset
+from datasets import Dataset, DatasetDict, load_dataset, load_dataset_builder
 from safetensors import safe_open
 
 from .profiles import locate, mirror, stamp
@@ -118,11 +118,23 @@ def remember(size: int, sources: Callable) -> Callable:
 
 def load_data(name: str, config: str | None, **options) -> DatasetDict:
     """As `datasets.load_dataset`, whose cache knows a local folder only by its last name."""
-    where = locate(name)
-    if files := stamp(where):
-        key = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
-        options["cache_dir"] = str(Path(datasets.config.HF_DATASETS_CACHE) / f"folder-{key}")
+    where, options = locate(name), _cache(name) | options
     return load(name, lambda: load_dataset(where, config, **options), config)
+
+
+def check_data(name: str, config: str | None) -> None:
+    """Raise the error of `load_data`, if there is one, without reading or fetching the data."""
+    where, options = locate(name), _cache(name)
+    load(name, lambda: load_dataset_builder(where, config, **options), config)
+
+
+def _cache(name):
+    """A cache of its own for what a folder holds now."""
+    files = stamp(locate(name))
+    if not files:
+        return {}
+    key = hashlib.sha256(repr(files).encode()).hexdigest()[:16]
+    return {"cache_dir": str(Path(datasets.config.HF_DATASETS_CACHE) / f"folder-{key}")}
 
 
 # An empty cell is a missing value, and nothing else is: "None" and "NA" may be labels
@@ -158,10 +170,14 @@ def read(name: str, config: str | None = None) -> DatasetDict:
     OSError
         If it is not there or cannot be read.
     ValueError
-        If it is a file of another kind.
+        If it is a file of another kind, or a configuration is asked of a file.
     """
     where = Path(locate(name))
     if where.suffix in FILES and not where.is_dir():
+        if config is not None:
+            raise ValueError(
+                f"{name} is a file, which has no configuration {config!r}; leave it out"
+            )
         return DatasetDict({"train": _read_file(where)})
     if where.is_file():
         raise ValueError(

@@ -8,15 +8,17 @@ import sys
 import textwrap
 from pathlib import Path
 
+from matplotlib.backend_bases import FigureCanvasBase
+
 from .. import machine, own, paper, plots, profiles, reference, suit, tasks
-from ..claims import MARKS, judge, rule
+from ..claims import MARKS, RULES, judge, rule
 from ..conditions import CONDITIONS, LATER, OF_THE_PAPER
 from . import estimate, experiment, export, results
-from .checks import check_values
+from .checks import NAME, RATE, SEED, SPARSITY, check_values, one_of, whole
 from .runs import from_record, plan, superseded, tell
 from .settings import PARTS, with_settings, words_of
 from .store import RunStore
-from .workers import FailedTasks
+from .workers import FailedTasks, is_address
 
 PROGRAM = "python -m helpers.lab"
 EXAMPLES = f"""\
@@ -65,7 +67,7 @@ def main(arguments=None):
     except FailedTasks as error:
         parser.exit(1, f"{PROGRAM}: {error}\n")
     except (ValueError, TypeError, OSError, ImportError) as error:
-        parser.exit(2, f"{PROGRAM}: {error}\n")
+        parser.exit(2, f"{PROGRAM}: {' '.join(str(error).split())}\n")
     except KeyboardInterrupt:
         kept = f"; finished runs are kept in {options.out}" if "out" in options else ""
         parser.exit(130, f"\ninterrupted{kept}, the same command goes on from there\n")
@@ -87,7 +89,8 @@ def run(parser, options):
     if options.checkpoints_only:
         experiment.checkpoints(runs, store)
         return
-    engine = {"ray": options.ray, "cpus": options.cpus, "gpus": options.gpus}
+    cpus = 1 if options.cpus is None else options.cpus
+    engine = {"ray": options.ray, "cpus": cpus, "gpus": options.gpus}
     try:
         experiment.sweep(runs, store, options.jobs, **engine)
     except FailedTasks:
@@ -140,11 +143,14 @@ def judge_results(parser, options):
     tables = {}
     for source in options.sources:
         name, equals, path = source.partition("=")
-        if not equals:
+        if not equals or Path(source).exists():
             name, path = Path(source).name, source
         found = results.read(path)
         for label, rows in found.items():
-            tables[name if len(found) == 1 else f"{name}: {label}"] = rows
+            label = name if len(found) == 1 else f"{name}: {label}"
+            if label in tables:
+                raise ValueError(f"two sources are called {label!r}; name them, as in MINE={path}")
+            tables[label] = rows
     verdicts = {name: judge(rows) for name, rows in tables.items()}
     for number, claim in paper.claims().iterrows():
         if options.claims and number not in options.claims:
@@ -190,6 +196,11 @@ def _figure(tables, path):
 
 def export_run(parser, options):
     """Export the pruned checkpoint of a run in a store."""
+    folder = Path(options.folder)
+    if folder.is_file() or folder.is_dir() and any(folder.iterdir()) and not _is_model(folder):
+        raise FileExistsError(
+            f"{folder} holds something else, which an export would overwrite; name a new folder"
+        )
     store = results.existing(options.store)
     records = [record for key in store.keys() if (record := store.read(key))]
     fits = [
@@ -202,15 +213,19 @@ def export_run(parser, options):
         and (options.model is None or run.profile.model == options.model)
     ]
     if not fits:
+        names = ("condition", "sparsity", "seed", "model")
+        asked = {name: getattr(options, name) for name in names}
+        asked = [f"{name} {value}" for name, value in asked.items() if value is not None]
+        which = f"with {', '.join(asked)}" if asked else "at all"
         pruned = sorted(
             {
-                f"{r['run']['condition']} {r['run']['sparsity']:g}"
-                for r in records
-                if CONDITIONS[r["run"]["condition"]].prunes_pretraining
+                f"{run.condition} {run.sparsity:g} (seed {run.seed}, model {run.profile.model})"
+                for run in map(from_record, (record["run"] for record in records))
+                if CONDITIONS[run.condition].prunes_pretraining
             }
         )
         raise ValueError(
-            f"no such run in {options.store}; the pruned ones are: {', '.join(pruned) or 'none'}"
+            f"{options.store} has no pruned run {which}; it has {', '.join(pruned) or 'none'}"
         )
     # a pruned model that nobody named is the sparsest of those that were asked for
     chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
@@ -222,6 +237,10 @@ def export_run(parser, options):
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     print(f"{chosen.condition} at {chosen.sparsity:.0%}, seed {chosen.seed}: {folder} has {files}.")
     print(f"To the hub: hf upload YOU/{folder.name} {folder}")
+
+
+def _is_model(folder):
+    return (folder / "config.json").is_file()
 
 
 def show_tasks(parser, options):
@@ -244,23 +263,54 @@ def show_conditions(parser, options):
         print(f"{condition.name:22} {condition.words} ({when})")
 
 
-def at_least(least, kind=int):
-    """What makes an option of `argparse` a finite number of at least `least`."""
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, without listing all options."""
 
-    def number(text):
-        value = kind(text)
-        if not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"must be a number of at least {least}, got {text!r}")
-        return value
+    def error(self, message):
+        self.exit(2, f"{self.prog}: {message}; {self.prog} --help lists what there is\n")
 
-    number.__name__ = kind.__name__
-    return number
+
+def value(kind, rule):
+    """What makes a word of the command line a value that a rule of `helpers.lab.checks` allows."""
+    is_right, words = rule
+
+    def read(text):
+        try:
+            made = kind(text)
+        except ValueError:
+            made = None
+        if made is None or not is_right(made):
+            raise argparse.ArgumentTypeError(f"must be {words}, got {text!r:.80}")
+        return made
+
+    return read
+
+
+PRUNED = [name for name, condition in CONDITIONS.items() if condition.prunes_pretraining]
+WORD = value(str, NAME)
+CLAIM = (lambda number: number in RULES, f"the number of a claim, 1 to {max(RULES)}")
+CPUS = (lambda count: 0 <= count < math.inf, "a number of at least 0")
+GPUS = (
+    lambda count: 0 <= count < math.inf and (count <= 1 or count == int(count)),
+    "a fraction of one GPU or a whole number of them",
+)
+ADDRESS = (is_address, "HOST:PORT with a port up to 65535, auto or local")
+LICENCE = (
+    lambda text: text and all(c.isalnum() or c in ".-+" for c in text),
+    "the hub's short name of a licence, such as apache-2.0",
+)
+FIGURE = (
+    lambda path: (
+        path.suffix[1:] in FigureCanvasBase.filetypes and path.parent.is_dir() and not path.is_dir()
+    ),
+    f"a file in a folder that is there, its end one of {', '.join(FigureCanvasBase.filetypes)}",
+)
 
 
 def make_parser():
     """The commands, their options and their help."""
     shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROGRAM,
         description="Sweeps of pruning experiments: your model, your data, your sparsities.",
         epilog=EXAMPLES,
@@ -286,26 +336,38 @@ def make_parser():
         help="a run store, its results.csv, or a CSV with the same columns, such as a colleague's; "
         "NAME=PATH gives it a name",
         nargs="+",
+        type=WORD,
         metavar="RESULTS",
     )
-    made.add_argument("--claims", help="only these numbers", type=int, nargs="+", metavar="N")
     made.add_argument(
-        "--figure", help="draw what pruning costs, beside the course's, into a PNG", metavar="FILE"
+        "--claims", help="only these numbers", type=value(int, CLAIM), nargs="+", metavar="N"
+    )
+    made.add_argument(
+        "--figure",
+        help="draw what pruning costs, beside the course's, into a PNG",
+        type=value(Path, FIGURE),
+        metavar="FILE",
     )
     made = command("export", "save a pruned checkpoint with a model card", export_run)
-    made.add_argument("store", help="the run store", metavar="STORE")
-    made.add_argument("folder", help="its last part names the model", metavar="FOLDER")
-    pruned = [name for name, c in CONDITIONS.items() if c.prunes_pretraining]
-    made.add_argument("--condition", help=f"one of {', '.join(pruned)}; default: any", metavar="C")
-    made.add_argument("--sparsity", help="default: the highest", type=float, metavar="N")
-    made.add_argument("--seed", help="default: the lowest", type=int, metavar="N")
-    made.add_argument("--model", help="where the store has several", metavar="ID")
+    made.add_argument("store", help="the run store", type=WORD, metavar="STORE")
+    made.add_argument("folder", help="its last part names the model", type=WORD, metavar="FOLDER")
+    pruned = one_of(PRUNED)
+    numbers = {"sparsity": (float, SPARSITY), "seed": (int, SEED)}
+    typed = {name: value(*how) for name, how in numbers.items()}
+    made.add_argument(
+        "--condition", help=f"{pruned[1]}; default: any", type=value(str, pruned), metavar="C"
+    )
+    made.add_argument(
+        "--sparsity", help="default: the highest", type=typed["sparsity"], metavar="N"
+    )
+    made.add_argument("--seed", help="default: the lowest", type=typed["seed"], metavar="N")
+    made.add_argument("--model", help="where the store has several", type=WORD, metavar="ID")
     made.add_argument(
         "--onnx",
         help="also write model.onnx, for ONNX Runtime and OpenVINO",
         action="store_true",
     )
-    made.add_argument("--license", help="the hub's short name, such as apache-2.0", metavar="NAME")
+    made.add_argument("--license", help=LICENCE[1], type=value(str, LICENCE), metavar="NAME")
     made = command("tasks", "list GLUE's tasks, or look at data of your own", show_tasks)
     made.add_argument(
         "words",
@@ -336,12 +398,12 @@ def _kind(part):
 
 
 def _options_of_a_sweep():
-    """The names of a sweep's options, and whether they take no value."""
-    parser = argparse.ArgumentParser(add_help=False)
+    """The names of a sweep's options, and how many values they take."""
+    parser = Parser(add_help=False)
     _add_sweep(parser)
     left_out = ("set", "task")
     return {
-        action.option_strings[0].lstrip("-"): action.nargs == 0
+        action.option_strings[0].lstrip("-"): action.nargs
         for action in parser._actions
         if action.option_strings and action.dest not in left_out
     }
@@ -358,12 +420,14 @@ def _add_sweep(parser):
         "--profile",
         f"one of {', '.join(profiles.PROFILES)}: model, text, tasks and all lengths; default: "
         "PRUNING_PROFILE or tiny",
+        type=WORD,
     )
     add(
         "--model",
         "a hub id or folder of a BERT, DistilBERT, RoBERTa, ELECTRA, MobileBERT or ALBERT; "
         "default: the profile's. Rates and steps then follow a rule that is printed, unless you "
         "set them",
+        type=WORD,
         metavar="ID",
     )
     add(
@@ -375,7 +439,8 @@ def _add_sweep(parser):
         metavar="C",
     )
     several = {"nargs": "+", "metavar": "N"}
-    add("--sparsities", "fractions in [0, 1); default: the profile's", type=float, **several)
+    sparsity, seed, rate = value(float, SPARSITY), value(int, SEED), value(float, RATE)
+    add("--sparsities", "fractions in [0, 1); default: the profile's", type=sparsity, **several)
     add("--tasks", "GLUE tasks; default: the profile's", nargs="+", metavar="T")
     add(
         "--task",
@@ -385,8 +450,8 @@ def _add_sweep(parser):
         action="append",
         metavar="FIELD=VALUE",
     )
-    add("--seeds", "default: the profile's", type=int, **several)
-    add("--learning-rates", "of fine-tuning; default: the profile's", type=float, **several)
+    add("--seeds", "default: the profile's", type=seed, **several)
+    add("--learning-rates", "of fine-tuning; default: the profile's", type=rate, **several)
     add(
         "--range-test",
         "choose the learning rate of fine-tuning by a short test that raises it step by step",
@@ -404,12 +469,13 @@ def _add_sweep(parser):
         "--out",
         "the run store; results.csv, with all its runs, is written there too; default: runs",
         default="runs",
+        type=WORD,
         metavar="DIR",
     )
     add(
         "--jobs",
         "processes that share this machine's cores and GPUs; default: 1",
-        type=at_least(1),
+        type=value(int, whole(1)),
         default=1,
         metavar="N",
     )
@@ -419,19 +485,19 @@ def _add_sweep(parser):
         "on this machine",
         nargs="?",
         const=True,
+        type=value(str, ADDRESS),
         metavar="ADDRESS",
     )
     add(
         "--cpus",
         "with --ray: cores for each run; default: 1",
-        type=at_least(0, float),
-        default=1,
+        type=value(float, CPUS),
         metavar="N",
     )
     add(
         "--gpus",
         "with --ray: GPUs for each run, such as 0.5; default: one, where there are any",
-        type=at_least(0, float),
+        type=value(float, GPUS),
         metavar="N",
     )
     add(
@@ -451,6 +517,9 @@ def check_together(parser, options):
     """Refuse options that do not go together."""
     if options.range_test and options.learning_rates:
         parser.error("--range-test chooses the learning rate; leave it or --learning-rates out")
+    for name in ("cpus", "gpus"):
+        if getattr(options, name) is not None and not options.ray:
+            parser.error(f"--{name} {getattr(options, name):g} is for runs on Ray; add --ray")
     if options.ray and options.jobs > 1:
         parser.error("--jobs is for this machine; with --ray write --cpus and --gpus instead")
     if options.checkpoints_only and (options.jobs > 1 or options.ray):
@@ -508,8 +577,9 @@ def _summary(store, profile):
     records = [store.read(key) for key in store.keys()]
     notes = [record["provenance"] for record in records if record]
     latest = max(notes, key=lambda note: note["date"])
-    checkpoints = map(_json, (store.folder / "checkpoints").glob("*/info.json"))
-    commands = _json(earlier).get("commands", [])
+    checkpoints = store.infos()
+    commands = _json(earlier).get("commands")
+    commands = commands if isinstance(commands, list) else []
     command = f"{PROGRAM} {' '.join(sys.argv[1:])}"
     seconds = sum(note.get("wall_seconds", 0) for note in [*notes, *checkpoints])
     return {key: latest[key] for key in ("machine", "python", "versions", "commit", "date")} | {
@@ -528,8 +598,8 @@ def _summary(store, profile):
 def _json(path):
     """What a JSON file holds, or nothing if it is not there or was damaged."""
     try:
-        found = json.loads(path.read_text())
-    except (OSError, ValueError):
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -1,7 +1,9 @@
 """What the values of an experiment may be; all of them are checked before anything is run."""
 
-import dataclasses
 import math
+import types
+import typing
+from enum import Enum
 from numbers import Integral, Real
 
 from transformers import TrainingArguments
@@ -26,7 +28,7 @@ TAKEN = {
 }
 
 
-def _is_whole(value):
+def _iswhole(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -34,8 +36,14 @@ def _is_number(value):
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _whole(least):
-    return lambda value: _is_whole(value) and value >= least, f"a whole number of at least {least}"
+def whole(least):
+    """The rule for whole numbers of at least `least`."""
+    return lambda value: _iswhole(value) and value >= least, f"a whole number of at least {least}"
+
+
+def one_of(names):
+    """The rule for one of several names."""
+    return lambda value: value in names, f"one of {', '.join(names)}"
 
 
 def _or_none(rule):
@@ -60,42 +68,68 @@ def _pairs(rule):
     return all_of_them, f"pairs of (sparsity, {words}) by rising sparsity, the first for 0"
 
 
-RATE = (lambda value: _is_number(value) and value > 0, "a finite number above 0")
+POSITIVE = (lambda value: _is_number(value) and value > 0, "a finite number above 0")
+RATE = (lambda value: _is_number(value) and 0 < value <= 1, "a number above 0, and at most 1")
 SHARE = (lambda value: _is_number(value) and 0 < value < 1, "a number between 0 and 1")
-SEED = (lambda value: _is_whole(value) and 0 <= value < 2**32, "a whole number in 0 to 2**32 - 1")
+SPARSITY = (
+    lambda value: _is_number(value) and 0 <= value < 1,
+    "a fraction in [0, 1), so 0.6 for 60%",
+)
+SEED = (lambda value: _iswhole(value) and 0 <= value < 2**32, "a whole number in 0 to 2**32 - 1")
 NAME = (lambda value: isinstance(value, str) and bool(value.strip()), "a name that is not empty")
 FLAG = (lambda value: isinstance(value, bool), "True or False")
+BELOW_ONE = (lambda value: _is_number(value) and 0 <= value < 1, "a number of at least 0, below 1")
+# fields of TrainingArguments: by their types, and some more narrowly
+KINDS = {
+    bool: FLAG,
+    int: whole(0),
+    float: (lambda value: _is_number(value) and value >= 0, "a finite number of at least 0"),
+    str: (lambda value: isinstance(value, str), "a text"),
+    list[str]: (
+        lambda value: (
+            isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
+        ),
+        "a list of names",
+    ),
+    types.NoneType: (lambda value: value is None, "None"),
+}
+NARROWER = {
+    "gradient_accumulation_steps": whole(1),
+    "adam_beta1": BELOW_ONE,
+    "adam_beta2": BELOW_ONE,
+    "label_smoothing_factor": BELOW_ONE,
+}
 TWO_EPOCHS = (
-    lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(_whole(1)[0], value)),
+    lambda value: isinstance(value, tuple) and len(value) == 2 and all(map(whole(1)[0], value)),
     "(epochs before, epochs after), each at least 1",
 )
 RULES = {
     "pretraining": {
         "model": NAME,
-        "text_rows": _or_none(_whole(1)),
-        "max_length": _whole(3),
-        "burn_in_steps": _whole(0),
-        "steps": _whole(1),
-        "ramp_steps": _whole(0),
-        "frequency": _whole(1),
-        "batch": _whole(1),
+        "text_rows": _or_none(whole(1)),
+        "max_length": whole(3),
+        "burn_in_steps": whole(0),
+        "steps": whole(1),
+        "ramp_steps": whole(0),
+        "frequency": whole(1),
+        "batch": whole(1),
         "mlm_probability": SHARE,
         "learning_rate": RATE,
-        "warmup_steps": _whole(0),
+        "warmup_steps": whole(0),
         "seed": _or_none(SEED),
         "text_streaming": FLAG,
         "comment_probability": _or_none(SHARE),
-        "comment_weight": RATE,
+        "comment_weight": POSITIVE,
     },
     "fine_tuning": {
         "glue": NAME,
-        "train_rows": _or_none(_whole(1)),
-        "dev_rows": _or_none(_whole(1)),
-        "max_length": _whole(3),
-        "epochs": _whole(1),
-        "deletion_epochs": _pairs(_whole(1)),
+        "train_rows": _or_none(whole(1)),
+        "dev_rows": _or_none(whole(1)),
+        "max_length": whole(3),
+        "epochs": whole(1),
+        "deletion_epochs": _pairs(whole(1)),
         "before_after_epochs": _pairs(TWO_EPOCHS),
-        "batch": _whole(1),
+        "batch": whole(1),
     },
 }
 
@@ -129,7 +163,7 @@ def check_seed(seed) -> int:
 
 def check_jobs(jobs) -> None:
     """Raise a ValueError unless `jobs` is a number of processes, or None for one a core."""
-    check("jobs", jobs, _or_none(_whole(1)))
+    check("jobs", jobs, _or_none(whole(1)))
 
 
 def check_values(profile: Profile) -> None:
@@ -139,7 +173,7 @@ def check_values(profile: Profile) -> None:
         for name, rule in rules.items():
             check(f"{part}.{name}", getattr(values, name), rule)
         _check_options(f"{part}.options", values.options)
-    check("checkpoint_every", profile.checkpoint_every, _or_none(_whole(1)))
+    check("checkpoint_every", profile.checkpoint_every, _or_none(whole(1)))
     values = profile.pretraining
     _check_text(values)
     if values.ramp_steps >= values.steps:
@@ -152,7 +186,7 @@ def check_values(profile: Profile) -> None:
 def _check_text(values):
     for corpus in values.text if isinstance(values.text, tuple) else ():
         if isinstance(corpus, tuple) and len(corpus) == 3:
-            check(f"the share of {corpus[0]} in pretraining.text", corpus[2], RATE)
+            check(f"the share of {corpus[0]} in pretraining.text", corpus[2], POSITIVE)
     for (name, config), _ in values.corpora:
         check("each corpus of pretraining.text", name, NAME)
         check(f"the configuration of {name}", config, _or_none(NAME))
@@ -164,16 +198,26 @@ def _check_options(name, options):
         isinstance(o, tuple) and len(o) == 2 for o in options
     ):
         raise ValueError(f"{name} must be pairs of (field, value), got {options!r}")
-    fields = {field.name: field.default for field in dataclasses.fields(TrainingArguments)}
+    kinds = typing.get_type_hints(TrainingArguments)
     for field, value in options:
         if field in TAKEN:
             raise ValueError(f"{name} must not set {field!r}, which {TAKEN[field]} decides")
         check_options({field: value}, train_mlm, fine_tune)
-        default = fields[field]
-        if isinstance(default, bool) and not isinstance(value, bool):
-            check(f"{field} in {name}", value, FLAG)
-        elif isinstance(default, float | int) and not isinstance(default, bool):
-            check(f"{field} in {name}", value, (_is_number, "a finite number"))
+        check(f"{field} in {name}", value, NARROWER.get(field) or _rule_of(kinds[field]))
+
+
+def _rule_of(kind):
+    """What a field of TrainingArguments may be, by the type that it is annotated with."""
+    kinds = typing.get_args(kind) if typing.get_origin(kind) is not list else ()
+    kinds = kinds or (kind,)
+    for one in kinds:
+        if isinstance(one, type) and issubclass(one, Enum):
+            return one_of([member.value for member in one])
+    rules = [KINDS[one] for one in kinds if one in KINDS]
+    words = " or ".join(words for _, words in rules)
+    if any(one is dict or typing.get_origin(one) is dict for one in kinds):
+        words += "; a dictionary is written as a text of JSON"
+    return lambda value: any(is_right(value) for is_right, _ in rules), words
 
 
 def check_task_of(profile: Profile, task: str | Task) -> str:

@@ -236,8 +236,8 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
         For example from `plan`.
     store : RunStore or path, optional
     jobs : int or None
-        Processes on this machine. The cores are divided among them, and each sees one GPU, if there
-        are any. None: one for each core, but no more than there are runs to do.
+        Processes on this machine, at most one for each run that is to be done. The cores are
+        divided among them, and each sees one GPU, if there are any. None: one for each core.
     progress : bool
         Show a progress bar over the runs and the checkpoints they need.
     ray : True or str, optional
@@ -273,13 +273,12 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
     runs, store = list(runs), as_store(store)
     store.clean()
     todo = {run.key: run for run in runs if store.read(run.key) is None}
-    if jobs is None:
-        jobs = max(1, min(machine.cores(), len(todo)))
+    jobs = min(jobs or machine.cores(), max(1, len(todo)))
     if ray:
         engine = OnRay(ray, cpus, gpus)
     else:
         engine = Processes(jobs, [__name__]) if jobs > 1 else Here()
-    _load_what_is_needed(todo.values())
+    _load_what_is_needed(todo.values(), store)
     if old := superseded(todo.values(), store):
         warnings.warn(tell_superseded(old, store), stacklevel=2)
 
@@ -306,13 +305,17 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=COLUMNS)
 
 
-def _load_what_is_needed(runs):
+def _load_what_is_needed(runs, store):
     """Load what runs need, so that what is missing or of no use is an error before any work."""
     for profile, task in {(run.profile, run.task): None for run in runs}:
         data.load_examples(profile, task)
         rehearse_metric(tasks.get(task, profile))
         if tasks.get(task, profile).data:
             check_vocabulary(profile, task)
+    checkpoints = {checkpoint.key: run for run in runs if (checkpoint := checkpoint_of(run))}
+    for key, run in checkpoints.items():
+        if not (store.folder / "checkpoints" / key).exists():
+            data.check_corpora(run.profile)
     for model in {run.profile.model: None for run in runs if CONDITIONS[run.condition].trains}:
         where = profiles.locate(model)
         check_family(data.load(model, lambda where=where: AutoConfig.from_pretrained(where)), where)

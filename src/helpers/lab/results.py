@@ -1,15 +1,23 @@
 """Anybody's results as tidy rows: a run store's, with any model and settings, or a CSV's."""
 
+import csv
 import dataclasses
+import io
 import json
+import warnings
 from pathlib import Path
 
 import pandas as pd
 
+from ..conditions import CONDITIONS
+from ..own import CLASSIFICATION, REGRESSION
 from ..reference import fine_tuning_of
 from .runs import from_record
 from .store import COLUMNS, RunStore
 
+LOSSES = ("train_loss", "mlm_loss")
+CORRELATIONS = ("matthews_correlation", *REGRESSION)  # between -1 and 1, the others in 0 to 1
+METRICS = tuple(dict.fromkeys((*LOSSES, *CLASSIFICATION, *REGRESSION)))
 CELL = [name for name in COLUMNS if name != "value"]
 
 
@@ -32,9 +40,15 @@ def read(source: str | Path | pd.DataFrame | RunStore) -> dict[str, pd.DataFrame
     Raises
     ------
     ValueError
-        If columns are missing, a value is no number, or one result stands there twice.
+        If it is no table, columns are missing, a value is none that a run could have, or one result
+        stands there twice. The message names the row, counted from 0.
     FileNotFoundError
         If there is no such file or folder.
+
+    Warns
+    -----
+    UserWarning
+        If a file ends in the middle of a line.
     """
     if isinstance(source, RunStore):
         return _of_store(source)
@@ -47,16 +61,49 @@ def read(source: str | Path | pd.DataFrame | RunStore) -> dict[str, pd.DataFrame
             f"{', '.join(COLUMNS)}. Folders are relative to {Path.cwd()}"
         )
     folder = path if path.is_dir() else path.parent
-    if (folder / "runs").is_dir() and (path.is_dir() or path.name == "results.csv"):
+    if _is_store(folder) and (path.is_dir() or path.name == "results.csv"):
         return _of_store(RunStore(folder))  # which knows the settings, too
     if path.is_dir():
-        raise ValueError(f"{path} is no run store: it has no folder 'runs'")
-    return _of_table(pd.read_csv(path), str(path), fine_tuning_of(path.with_suffix(".json")))
+        raise ValueError(
+            f"{path} is no run store: it lacks the folders 'runs' and 'checkpoints'"
+            + (f"; {path / 'runs'} is one" if _is_store(path / "runs") else "")
+        )
+    return _of_table(_table(path), str(path), fine_tuning_of(path.with_suffix(".json")))
+
+
+def _table(path):
+    """A CSV of results. Only an empty cell is a missing value: a model may be called NA."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        _check_widths(text)
+        names = dict.fromkeys(("profile", "model", "condition", "task", "metric"), str)
+        only_empty = {"keep_default_na": False, "na_values": [""]}
+        table = pd.read_csv(io.StringIO(text), dtype=names, index_col=False, **only_empty)
+    except (OSError, ValueError, csv.Error) as error:
+        why = (str(error).splitlines() or [""])[0]
+        raise ValueError(f"{path} cannot be read as a CSV of results: {why}") from error
+    if not text.endswith("\n"):
+        warnings.warn(
+            f"{path} ends in the middle of a line; if it was cut off, its last row is wrong",
+            stacklevel=3,
+        )
+    return table
+
+
+def _check_widths(text):
+    header, *rows = list(csv.reader(io.StringIO(text))) or [[]]
+    for number, row in enumerate(filter(None, rows)):
+        if len(row) != len(header):
+            raise ValueError(f"row {number} has {len(row)} cells, the header {len(header)}")
+
+
+def _is_store(folder):
+    return (folder / "runs").is_dir() and (folder / "checkpoints").is_dir()
 
 
 def existing(folder: str | Path) -> RunStore:
     """The run store of a folder that is there already."""
-    if not (Path(folder) / "runs").is_dir():
+    if not _is_store(Path(folder)):
         raise FileNotFoundError(
             f"there is no run store in {folder}; folders are relative to {Path.cwd()}"
         )
@@ -102,24 +149,18 @@ def _of_table(table, where, fine_tuning=None):
             f"{', '.join(COLUMNS)}, a row for each metric of a run, sparsity and accuracy as "
             "fractions"
         )
-    table = table.assign(learning_rate=table.get("learning_rate", float("nan")))[COLUMNS]
-    for name in ("sparsity", "value", "seed"):
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        if numbers.isna().any():
-            row = int(numbers.isna().to_numpy().argmax())
+    if table.empty:
+        raise ValueError(f"{where} has no rows, so there is nothing to judge")
+    given = table.assign(learning_rate=table.get("learning_rate", float("nan")))[COLUMNS]
+    table = given.copy()
+    for name in ("sparsity", "seed", "learning_rate", "value"):
+        table[name] = pd.to_numeric(table[name], errors="coerce")
+    for right, name, words in _rules(table, given.learning_rate.isna()):
+        if not right.all():
+            row = int((~right).to_numpy().argmax())
             raise ValueError(
-                f"{where}, row {row}: {name} is {table[name].iloc[row]!r}; it must be a number"
+                f"{where}, row {row}: {name} is {given[name].tolist()[row]!r}; it must be {words}"
             )
-        table[name] = numbers
-    wrong = (table.sparsity < 0) | (table.sparsity >= 1)
-    wrong |= (table.metric == "accuracy") & ~table.value.between(0, 1)
-    if wrong.any():
-        row = int(wrong.to_numpy().argmax())
-        raise ValueError(
-            f"{where}, row {row}: sparsity is {table.sparsity.iloc[row]:g} and "
-            f"{table.metric.iloc[row]} {table.value.iloc[row]:g}; both are fractions here, so "
-            "write 0.6 for 60%"
-        )
     twice = table.duplicated(CELL)
     if twice.any():
         raise ValueError(
@@ -135,6 +176,32 @@ def _of_table(table, where, fine_tuning=None):
             rows.attrs["fine_tuning"] = fine_tuning
         found[label or f"{model} ({profile})"] = rows
     return found
+
+
+def _rules(table, no_rate):
+    """Which rows of a table are right, by which column, and what that must be."""
+    value, close = table.value, 1 + 1e-9
+    loss, correlation = table.metric.isin(LOSSES), table.metric.isin(CORRELATIONS)
+    pruned = table.condition.isin(name for name, one in CONDITIONS.items() if one.prunes)
+    rate = table.learning_rate.between(0, float("inf"), "neither")
+    fraction = "a fraction in [0, 1), so 0.6 for 60%"
+    return [
+        *((table[name].notna(), name, "a name") for name in ("profile", "model", "task")),
+        (table.condition.isin(CONDITIONS), "condition", f"one of {', '.join(CONDITIONS)}"),
+        (table.metric.isin(METRICS), "metric", f"one of {', '.join(METRICS)}"),
+        (table.sparsity.between(0, 1, "left"), "sparsity", fraction),
+        (pruned | (table.sparsity == 0), "sparsity", "0 for a condition that prunes nothing"),
+        (table.seed.between(0, 2**32 - 1) & (table.seed % 1 == 0), "seed", "a whole number"),
+        (no_rate | rate, "learning_rate", "a finite number above 0, or nothing"),
+        (value.abs() < float("inf"), "value", "a finite number"),
+        (~loss | (value >= 0), "value", "0 or more, since it is a loss"),
+        (~correlation | (value.abs() <= close), "value", "a correlation, from -1 to 1"),
+        (
+            loss | correlation | value.between(0, close),
+            "value",
+            "a fraction in [0, 1], so 0.6 for 60%",
+        ),
+    ]
 
 
 def shared_tasks(rows: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from .runs import as_tuples
 PARTS = ("pretraining", "fine_tuning")
 
 
-def words_of(path: str | Path, options: dict[str, bool]) -> list[str]:
+def words_of(path: str | Path, options: dict) -> list[str]:
     """A sweep's TOML file as words of a command line, which come before those that are typed.
 
     Parameters
@@ -19,8 +19,8 @@ def words_of(path: str | Path, options: dict[str, bool]) -> list[str]:
         Top-level keys are options without their dashes (``sparsities = [0.5, 0.9]``), the tables
         ``[pretraining]`` and ``[fine_tuning]`` hold fields of the profile (``"null"`` is None), and
         each table ``[task.NAME]`` describes a task of one's own, as for `helpers.own.describe`.
-    options : dict of str to bool
-        The options that there are; True for those that take no value.
+    options : dict of str to object
+        The options that there are, each with its ``nargs`` as `argparse` takes it.
 
     Returns
     -------
@@ -38,7 +38,9 @@ def words_of(path: str | Path, options: dict[str, bool]) -> list[str]:
         raise FileNotFoundError(
             f"there is no file {path}; name a TOML file, or write --help for the options"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise type(error)(f"{path} cannot be read: {error.strerror}; name a TOML file") from None
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no TOML: {error}") from None
     words: list[str] = []
     for key, value in values.items():
@@ -57,8 +59,11 @@ def words_of(path: str | Path, options: dict[str, bool]) -> list[str]:
                 f"{path}: unknown key {key!r}; there are {known}, checkpoint_every, the tables "
                 "[pretraining] and [fine_tuning], and [task.NAME] for each task of your own"
             )
-        elif options[name]:
+        elif isinstance(value, bool) and options[name] in (0, "?"):
             words += [f"--{name}"] if value else []
+        elif isinstance(value, bool) or options[name] == 0:
+            which = "must" if options[name] == 0 else "cannot"
+            raise ValueError(f"{path}: {key} {which} be true or false, got {value!r}")
         else:
             values_ = value if isinstance(value, list) else [value]
             words += [f"--{name}", *(str(one) for one in values_)]
@@ -70,7 +75,7 @@ def _is_tables(value):
 
 
 def _text(value):
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _commas(value):

@@ -75,10 +75,13 @@ class RunStore:
             try:
                 (self.folder / part).mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise type(error)(
-                    f"{self.folder} cannot hold a run store: {error}. Name a folder that you may "
-                    "write to, or copy the course to one"
-                ) from error
+                raise self._unwritable(error) from error
+
+    def _unwritable(self, error):
+        return type(error)(
+            f"{self.folder} cannot hold a run store: {error}. Name a folder that you may write to, "
+            "or copy the course to one"
+        )
 
     @contextlib.contextmanager
     def lock(self, key):
@@ -88,6 +91,8 @@ class RunStore:
             lock.acquire(timeout=-1 if self.wait else 0, poll_interval=0.2)
         except Timeout:
             raise Busy(f"another process is making {key}") from None
+        except OSError as error:  # finished runs can be read from here, new ones not made
+            raise self._unwritable(error) from error
         try:
             yield
         finally:
@@ -123,6 +128,12 @@ class RunStore:
         return pd.DataFrame(
             [row for record in records if record for row in record["rows"]], columns=COLUMNS
         )
+
+    def infos(self):
+        """What the ``info.json`` of each checkpoint says, those that were damaged left out."""
+        folders = sorted((self.folder / "checkpoints").iterdir())
+        found = (_checked(folder / "info.json", folder.name) for folder in folders)
+        return [info for info in found if info]
 
     def checkpoint(self, key, make):
         """The folder of a checkpoint, made by ``make(folder, work)`` if none is there.
@@ -185,7 +196,7 @@ class RunStore:
             key = path.name.rsplit(".", 2)[0] if half else path.name
             # what may not be removed stays
             with (
-                contextlib.suppress(Busy, PermissionError),
+                contextlib.suppress(Busy, OSError),
                 RunStore(self.folder, wait=False).lock(key),
             ):
                 if (
@@ -219,12 +230,12 @@ def _signed(values, key):
 def _checked(path, key):
     """What a file holds that `_signed` made for this key; None if it is damaged or another's."""
     try:
-        values = json.loads(path.read_text())
+        values = json.loads(path.read_text(encoding="utf-8"))
         checksum = values.pop("checksum")
         # stores of earlier versions do not repeat the key
         if checksum == digest(values) and values.pop("key", key) == key:
             return values
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         pass
     return None
 

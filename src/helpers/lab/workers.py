@@ -306,18 +306,25 @@ class OnRay:
         return self._remote.remote(self.cpus, function, *arguments).future()
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is written as the address of a Ray cluster is: HOST:PORT, auto or local."""
+    host, colon, port = text.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return text in ("auto", "local")
+    return bool(host) and port.isdecimal() and int(port) <= 65_535
+
+
 def _check_address(address):
     """Refuse an address where no Ray cluster answers: Ray itself would ask for many minutes."""
-    host, colon, port = (address or "auto").removeprefix("ray://").rpartition(":")
+    address = address or "auto"
+    if not is_address(address):
+        raise ValueError(
+            f"{address!r} is no address of a Ray cluster; write HOST:PORT with a port up to 65535, "
+            "or auto for the one that runs on this machine"
+        )
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon:  # "auto" or "local"
-        if address not in (None, "", "auto", "local"):
-            raise ValueError(
-                f"{address!r} is no address of a Ray cluster; write HOST:PORT, or auto for the one "
-                "that runs on this machine"
-            )
         return
-    if not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"the port of a Ray cluster must be in 0 to 65535, got {address!r}")
     try:
         socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
     except OSError as error:

@@ -108,7 +108,7 @@ def own_times(rows: pd.DataFrame, batch: int, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     ax = ax or plt.gca()
-    star: Look = {"linestyle": "", "marker": "*", "markersize": 15}
+    star: Look = {"linestyle": "", "marker": "*", "markersize": 15, "markeredgecolor": "black"}
     own = rows[rows.batch == batch]
     for engine, points in own.groupby("engine"):
         color = ENGINE_STYLE[engine].color

@@ -145,7 +145,7 @@ def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
         width = 3 if part == "row" else 6
         if f"chance_{part}_low" in table:
             chance = (100 * table[f"chance_{part}_{end}"] for end in ("low", "high"))
-            name = "by chance" if part == "row" else None
+            name = "by chance" if part == "row" else ""
             ranges.hlines(y + shift, *chance, color="0.82", linewidth=8, label=name, zorder=1)
         ranges.hlines(y + shift, low, high, color=color, linewidth=width, label=f"{part}s")
     ranges.set_xlim(0, 100)

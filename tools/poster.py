@@ -34,19 +34,19 @@ def poster() -> Figure:
         plots.use_style()
         # the fonts come with matplotlib; at many dots an inch their widths are those of the SVG
         plt.rcParams.update({"font.family": "DejaVu Sans", "figure.dpi": 300})
-        sheet = new_sheet()
+        sheet = _new_sheet()
         tiny, theirs = reference.rows("tiny"), paper.table1_rows()
-        y = head(sheet)
-        y = regimes(sheet, y, tiny, theirs)
-        y = causes_and_order(sheet, y, tiny)
-        y = board(sheet, y)
-        start(sheet, y)
+        y = _head(sheet)
+        y = _regimes(sheet, y, tiny, theirs)
+        y = _causes_and_order(sheet, y, tiny)
+        y = _board(sheet, y)
+        _start(sheet, y)
         for text in sheet.figure.findobj(Text):
             text.set_fontsize(max(text.get_fontsize(), SMALL))
     return sheet.figure
 
 
-def new_sheet() -> Axes:
+def _new_sheet() -> Axes:
     """A white page whose coordinates are mm from its upper left corner."""
     figure = plt.figure(figsize=(WIDTH / MM, HEIGHT / MM), facecolor="white")
     sheet = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(HEIGHT, 0))
@@ -54,13 +54,13 @@ def new_sheet() -> Axes:
     return sheet
 
 
-def place(sheet: Axes, x: float, y: float, width: float, height: float) -> Axes:
+def _place(sheet: Axes, x: float, y: float, width: float, height: float) -> Axes:
     """New axes on the page, in mm; what stands beside them takes room of its own."""
     bottom = HEIGHT - y - height
     return sheet.figure.add_axes((x / WIDTH, bottom / HEIGHT, width / WIDTH, height / HEIGHT))
 
 
-def write(
+def _write(
     sheet: Axes, x: float, y: float, words: str, width: float = INNER, size: float = BODY, **look
 ) -> float:
     """Write words in lines of at most this width (mm), and return where the next may begin."""
@@ -78,29 +78,29 @@ def write(
     return y + (1.22 * len(lines) + 0.25) * size * point
 
 
-def heading(sheet: Axes, x: float, y: float, words: str, finding: str, width: float) -> float:
+def _heading(sheet: Axes, x: float, y: float, words: str, finding: str, width: float) -> float:
     """A question in bold, and below it what was found."""
-    y = write(sheet, x, y, words, width, 17, weight="bold")
-    return write(sheet, x, y, finding, width)
+    y = _write(sheet, x, y, words, width, 17, weight="bold")
+    return _write(sheet, x, y, finding, width)
 
 
-def head(sheet: Axes) -> float:
+def _head(sheet: Axes) -> float:
     """Title and question, as README and the first notebook have them."""
     title = re.match(r"# (.+)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
     first = nbformat.read(ROOT / "notebooks/00_start_here.ipynb", as_version=4).cells[0].source
     question = re.search(r"\*\*Question\.\*\* (.+)", first)[1].replace("*", "")
-    y = write(sheet, MARGIN, MARGIN, title, size=28, weight="bold")
-    return write(sheet, MARGIN, y, question, size=14) + 2
+    y = _write(sheet, MARGIN, MARGIN, title, size=28, weight="bold")
+    return _write(sheet, MARGIN, y, question, size=14) + 2
 
 
-def regimes(sheet, y, tiny, theirs):
+def _regimes(sheet, y, tiny, theirs):
     """Accuracy against sparsity with the regimes, the pocket BERT above the paper."""
     means, found = 100 * analysis.means(tiny), analysis.regimes(tiny)
     dense, scratch, pruned = means["dense", 0], means["from_scratch", 0], means["prune_pretrain"]
     kept = 100 * (pruned - scratch) / (dense - scratch)
     some = kept[kept.index.isin([0.3, 0.5, 0.7, kept.index.max()])]
     told = ", ".join(f"{min(share, 100):.0f}% at {s:.0%}" for s, share in some.items())
-    y = heading(
+    y = _heading(
         sheet,
         MARGIN,
         y,
@@ -116,7 +116,7 @@ def regimes(sheet, y, tiny, theirs):
     }
     y, height, axes = y + 7, 34, []
     for title, rows in sources.items():
-        ax = place(sheet, MARGIN + LABELS, y, INNER - LABELS, height)
+        ax = _place(sheet, MARGIN + LABELS, y, INNER - LABELS, height)
         plots.curves({title: rows}, floors=False, ax=ax)
         bottom, top = ax.get_ylim()
         ax.set(title=title, xlim=(-2, 97), ylim=(bottom, top + 0.12 * (top - bottom)))
@@ -132,7 +132,7 @@ def regimes(sheet, y, tiny, theirs):
     return y + 7
 
 
-def causes_and_order(sheet, y, tiny):
+def _causes_and_order(sheet, y, tiny):
     """Side by side: deletion or restriction, before or after."""
     width = (INNER - GUTTER) / 2
     parts = 100 * analysis.regimes(tiny).table.dropna()
@@ -140,7 +140,7 @@ def causes_and_order(sheet, y, tiny):
     ends = parts[["regained_low", "regained_high"]].set_axis(["low", "high"], axis=1)
     two = parts[["deletion_loss", "regained"]].set_axis(["deletion", "restriction"], axis=1)
     last = two.iloc[-1]
-    left = heading(
+    left = _heading(
         sheet,
         MARGIN,
         y,
@@ -156,7 +156,7 @@ def causes_and_order(sheet, y, tiny):
     certain = [f"certainly {side} at {percents(at)}" for side, at in sides.items() if len(at)]
     first_and_last = gain.iloc[[0, -1]].iterrows()
     told = ", ".join(f"{analysis.in_points(row)} at {s:.0%}" for s, row in first_and_last)
-    right = heading(
+    right = _heading(
         sheet,
         MARGIN + width + GUTTER,
         y,
@@ -167,48 +167,48 @@ def causes_and_order(sheet, y, tiny):
         width,
     )
     y, height = max(left, right) + 2, 39
-    ax = place(sheet, MARGIN + LABELS, y, width - LABELS, height)
+    ax = _place(sheet, MARGIN + LABELS, y, width - LABELS, height)
     plots.loss_in_parts(two, "", ax, ends)
     ax.legend(ax.get_legend_handles_labels()[0], two.columns, loc="upper left")
     ax.set_ylabel("accuracy lost (points)")
-    ax = place(sheet, MARGIN + width + GUTTER + LABELS, y, width - LABELS, height)
+    ax = _place(sheet, MARGIN + width + GUTTER + LABELS, y, width - LABELS, height)
     plots.paired_seeds(tiny, "prune_downstream", "prune_pretrain", ax=ax)
     ax.set_ylabel("after − before (points)")
     return y + height + 16
 
 
-def board(sheet, y):
+def _board(sheet, y):
     """The eleven claims, and what each source says of them."""
     found, look = claims.sources(), {"size": SMALL, "weight": "bold"}
     left = {name: WIDTH - MARGIN - CELL * (len(found) - n) for n, name in enumerate(found)}
     room = min(left.values()) - MARGIN - 3
-    bottoms = [write(sheet, x, y + 4, name, CELL - 1, **look) for name, x in left.items()]
+    bottoms = [_write(sheet, x, y + 4, name, CELL - 1, **look) for name, x in left.items()]
     told = "By rules that were written down before the results."
-    bottoms.append(heading(sheet, MARGIN, y, "What holds of the paper's claims?", told, room))
+    bottoms.append(_heading(sheet, MARGIN, y, "What holds of the paper's claims?", told, room))
     y = max(bottoms) + 0.5
     for number, claim in paper.claims().claim.items():
         sheet.axhline(y - 1, MARGIN / WIDTH, 1 - MARGIN / WIDTH, color=PALE, linewidth=0.8)
-        write(sheet, MARGIN, y, f"{number}", **look)
-        bottoms = [write(sheet, MARGIN + 8, y, claim, room - 8, SMALL)]
+        _write(sheet, MARGIN, y, f"{number}", **look)
+        bottoms = [_write(sheet, MARGIN + 8, y, claim, room - 8, SMALL)]
         for name, x in left.items():
             verdict, color = found[name][number].verdict, COLORS[found[name][number].holds]
-            write(sheet, x, y, claims.MARKS[verdict], color=color, **look)
-            bottoms.append(write(sheet, x + 5, y, verdict, CELL - 6, SMALL))
+            _write(sheet, x, y, claims.MARKS[verdict], color=color, **look)
+            bottoms.append(_write(sheet, x + 5, y, verdict, CELL - 6, SMALL))
         y = max(bottoms)
     return y + 3
 
 
-def start(sheet, y):
+def _start(sheet, y):
     """How to begin, as README says it."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     needs, block = re.search(r"## Start\n\n(.+?):?\n\n```sh\n(.*?)```", readme, re.DOTALL).groups()
-    y = heading(sheet, MARGIN, y, "How do I start?", f"{needs}:", INNER)
+    y = _heading(sheet, MARGIN, y, "How do I start?", f"{needs}:", INNER)
     for command in ("make lab", "make book"):
         does = re.search(rf"^{command} +# (.+)$", block, re.MULTILINE)[1]
-        write(sheet, MARGIN, y, command, size=SMALL, family="DejaVu Sans Mono", weight="bold")
-        y = write(sheet, MARGIN + 26, y, does, INNER - 26, SMALL)
+        _write(sheet, MARGIN, y, command, size=SMALL, family="DejaVu Sans Mono", weight="bold")
+        y = _write(sheet, MARGIN + 26, y, does, INNER - 26, SMALL)
     told = f"Bands and brackets are 95% intervals. The paper: Compressing BERT, {paper.CITATION}."
-    return write(sheet, MARGIN, y + 1, told, size=SMALL, color=SOFT)
+    return _write(sheet, MARGIN, y + 1, told, size=SMALL, color=SOFT)
 
 
 def words(figure: Figure) -> str:

@@ -23,7 +23,7 @@ from still import still  # noqa: E402
 from teaching import answers, read  # noqa: E402
 
 project = "Pruning BERT: what is lost, and why"
-author = "The authors of compressing-bert-course"
+author = "the authors of compressing-bert-course"
 language = "en"
 extensions = ["myst_nb", "sphinxcontrib.bibtex"]
 root_doc = "README"  # sources are the whole repository, so that links work as they do on GitHub

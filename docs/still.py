@@ -17,6 +17,19 @@ VIEW, STATE = (
     "application/vnd.jupyter.widget-state+json",
 )
 PREDICT = "<b>Predict first.</b>"  # as helpers.lesson.predictions puts it
+# What to do instead, by what a cell calls
+NOTES = {
+    "experiment_form(": (
+        "This form trains models, so it needs a kernel: open the notebook with "
+        "<code>make lab</code>, or start the same runs in a shell; "
+        "<code>python -m helpers.lab run --help</code> says how."
+    ),
+    "live_curves(": (
+        "The last run left this figure so: open the notebook with <code>make lab</code>, and it "
+        "grows while your runs finish."
+    ),
+    "": "This one needs a kernel: open the notebook with <code>make lab</code> to move it.",
+}
 RICH = ("text/html", "image/png", "image/svg+xml", "text/markdown")
 
 
@@ -82,7 +95,7 @@ def _page(model, state, source, packed, keep, shipped):
     packed = packed or (shown and shipped(source))
     if packed and keep:
         return f'<div class="explorer" data-explorer="{keep(packed)}">{shown}</div>'
-    note = "This one needs a kernel: open the notebook with <code>make lab</code> to move it."
+    note = next((note for call, note in NOTES.items() if call in source))
     return f'<div class="still">{shown}<p class="still-note">{note}</p></div>' if shown else ""
 
 
@@ -155,4 +168,6 @@ def _shown(model, state):
         value = ", ".join(labels[number] for number in chosen)
     else:
         value = values.get("value", "")
+    if value == "":
+        return ""
     return f"<p>{html.escape(values['description'])}: <b>{html.escape(str(value))}</b></p>"

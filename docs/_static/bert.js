@@ -27,16 +27,15 @@ function pruneCount(total, sparsity) {
   return exact - below === 0.5 ? below + (below % 2) : Math.round(exact);
 }
 
-/* A copy of the weights in which the smallest magnitudes are 0. Among equal magnitudes those that
-   come first go first. `ordered` are all magnitudes, from small to large. */
-function pruneByMagnitude(data, ordered, sparsity) {
-  const count = pruneCount(data.length, sparsity), pruned = data.slice();
-  if (!count) return pruned;
-  const threshold = ordered[count - 1];
-  let ties = count - ordered.indexOf(threshold); // of these, so many go
+/* The weights with the smallest magnitudes at 0, written into `pruned`. Among equal magnitudes those
+   that come first go first. `ordered` are all magnitudes, from small to large. */
+function pruneByMagnitude(data, ordered, sparsity, pruned = new Float32Array(data.length)) {
+  const count = pruneCount(data.length, sparsity), threshold = count ? ordered[count - 1] : -1;
+  let ties = 0; // as large as the threshold: so many of them go
+  while (ties < count && ordered[count - 1 - ties] === threshold) ties++;
   for (let i = 0; i < data.length; i++) {
     const magnitude = Math.abs(data[i]);
-    if (magnitude < threshold || (magnitude === threshold && ties-- > 0)) pruned[i] = 0;
+    pruned[i] = magnitude < threshold || (magnitude === threshold && ties-- > 0) ? 0 : data[i];
   }
   return pruned;
 }
@@ -57,11 +56,14 @@ function linear(x, weight, bias) {
   });
 }
 
+/* Shift and scale each token to mean 0 and variance 1, then by what was learnt. */
 function layerNorm(x, gain, bias, epsilon) {
   return x.map((token) => {
-    const mean = token.reduce((sum, value) => sum + value, 0) / token.length;
-    const variance = token.reduce((sum, value) => sum + (value - mean) ** 2, 0) / token.length;
-    return token.map((v, i) => ((v - mean) / Math.sqrt(variance + epsilon)) * gain.data[i] + bias.data[i]);
+    let mean = 0, variance = 0;
+    for (const value of token) mean += value / token.length;
+    for (const value of token) variance += (value - mean) ** 2 / token.length;
+    const deviation = Math.sqrt(variance + epsilon);
+    return token.map((value, i) => ((value - mean) / deviation) * gain.data[i] + bias.data[i]);
   });
 }
 
@@ -81,22 +83,23 @@ function softmax(values) {
   return powers.map((power) => power / sum);
 }
 
-/* Each head mixes the values of all tokens, by how well its query fits their keys. */
+/* Each head mixes the values of all tokens, by how well a query fits their keys. */
 function attention(query, key, value, heads) {
-  const width = query[0].length, size = width / heads;
-  const mixed = query.map(() => new Float64Array(width));
-  for (let from = 0; from < width; from += size)
-    query.forEach((q, t) => {
-      const scores = Float64Array.from(key, (k) => {
+  const width = key[0].length, size = width / heads, scores = new Float64Array(key.length);
+  return query.map((q) => {
+    const mixed = new Float64Array(width);
+    for (let from = 0; from < width; from += size) {
+      key.forEach((k, other) => {
         let dot = 0;
         for (let i = from; i < from + size; i++) dot += q[i] * k[i];
-        return dot / Math.sqrt(size);
+        scores[other] = dot / Math.sqrt(size);
       });
       softmax(scores).forEach((share, other) => {
-        for (let i = from; i < from + size; i++) mixed[t][i] += share * value[other][i];
+        for (let i = from; i < from + size; i++) mixed[i] += share * value[other][i];
       });
-    });
-  return mixed;
+    }
+    return mixed;
+  });
 }
 
 class PocketBert {
@@ -110,6 +113,7 @@ class PocketBert {
     this.groups = groups;
     this.ids = new Map(words.map((word, id) => [word, id]));
     this.ordered = {};
+    this.pruned = {};
     for (const name of Object.values(groups).flat())
       this.ordered[name] = tensors["bert." + name].data.map(Math.abs).sort();
   }
@@ -140,17 +144,22 @@ class PocketBert {
     return found;
   }
 
-  /* All tensors, those of the named groups pruned. */
+  /* All tensors, those of the named groups pruned. A pruned matrix is kept until its sparsity
+     changes; then it is written anew in the same place. */
   prune(groups, sparsity) {
     const tensors = { ...this.tensors };
     for (const name of groups.flatMap((group) => this.groups[group])) {
       const { shape, data } = this.tensors["bert." + name];
-      tensors["bert." + name] = { shape, data: pruneByMagnitude(data, this.ordered[name], sparsity) };
+      const kept = (this.pruned[name] ??= { shape, data: new Float32Array(data.length) });
+      if (kept.sparsity !== sparsity) pruneByMagnitude(data, this.ordered[name], sparsity, kept.data);
+      kept.sparsity = sparsity;
+      tensors["bert." + name] = kept;
     }
     return tensors;
   }
 
-  /* The logits of all words at one place. */
+  /* The logits of all words at one place. The last layer looks at all tokens, but only what it
+     makes of this one is asked for. */
   logits(ids, place, tensors = this.tensors) {
     const { config } = this, of = (name) => tensors[name];
     const dense = (x, name) => linear(x, of(`${name}.weight`), of(`${name}.bias`));
@@ -163,14 +172,16 @@ class PocketBert {
     x = norm(x, "bert.embeddings");
     for (let layer = 0; layer < config.num_hidden_layers; layer++) {
       const here = `bert.encoder.layer.${layer}`;
-      const [query, key, value] = ["query", "key", "value"].map((n) => dense(x, `${here}.attention.self.${n}`));
+      const [key, value] = ["key", "value"].map((n) => dense(x, `${here}.attention.self.${n}`));
+      if (layer === config.num_hidden_layers - 1) x = [x[place]];
+      const query = dense(x, `${here}.attention.self.query`);
       const mixed = attention(query, key, value, config.num_attention_heads);
       x = norm(add(x, dense(mixed, `${here}.attention.output.dense`)), `${here}.attention.output`);
       const inner = dense(x, `${here}.intermediate.dense`).map((token) => token.map(gelu));
       x = norm(add(x, dense(inner, `${here}.output.dense`)), `${here}.output`);
     }
     const head = "cls.predictions.transform";
-    x = norm(dense([x[place]], `${head}.dense`).map((token) => token.map(gelu)), head);
+    x = norm(dense(x, `${head}.dense`).map((token) => token.map(gelu)), head);
     return linear(x, word, of("cls.predictions.bias"))[0]; // the output shares the word embeddings
   }
 

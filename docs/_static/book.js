@@ -107,6 +107,18 @@ function startPrediction(form) {
   });
 }
 
+/* ---- figures on a phone -------------------------------------------------------------------------- */
+
+/* At six tenths of its size a figure's smallest letters can still be read; what is wider scrolls. */
+function keepReadable(image) {
+  const frame = element("span", { className: "scroll" });
+  image.replaceWith(frame);
+  frame.append(image);
+  const note = () => image.style.setProperty("--readable", `${0.6 * image.naturalWidth}px`);
+  if (image.complete) note();
+  else image.addEventListener("load", note);
+}
+
 /* ---- exercises --------------------------------------------------------------------------------- */
 
 function startExercise(pre) {
@@ -127,6 +139,7 @@ function startExercise(pre) {
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".forgets").forEach((box) => whenNear(box, startForgets));
   document.querySelectorAll(".prediction").forEach(startPrediction);
+  document.querySelectorAll(".cell_output > img, .still img").forEach(keepReadable);
   document.querySelectorAll(".cell_input pre").forEach((pre) => {
     if (pre.textContent.includes("exercises.check(")) startExercise(pre);
   });

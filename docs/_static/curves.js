@@ -45,7 +45,7 @@ function drawCurves(box, { lines, floors = [], regimes = [], label, unit, bands 
 
   const draw = () => {
     const width = box.clientWidth, height = Math.round(Math.min(360, Math.max(230, 0.6 * width)));
-    const left = 44, right = width - 10, bottom = height - 40, top = 8;
+    const left = 44, right = width - 14, bottom = height - 40, top = 24;
     const x = (sparsity) => left + (right - left) * (100 * sparsity) / 100;
     const y = (value) => bottom - ((bottom - top) * (value - low)) / (high - low);
     const svg = svgNode("svg", { width, height, tabindex: 0, role: "application",
@@ -70,6 +70,7 @@ function drawCurves(box, { lines, floors = [], regimes = [], label, unit, bands 
       svg.append(svgNode("line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "floor", "stroke-dasharray": dash }),
         svgNode("text", { x: name === "dense" ? right - 4 : left + 4, y: y(value) - 4,
                           "text-anchor": name === "dense" ? "end" : "start", class: "small" }, name));
+    svg.append(svgNode("text", { x: 0, y: 12 }, label));
     const places = [];
     lines.forEach((line, number) => {
       const at = line.points.map(([s, mean]) => [x(s), y(mean)]);
@@ -182,9 +183,13 @@ function showCurves(box, data) {
   };
   box.replaceChildren(metric.row, task.row, source.row,
     element("fieldset", {}, element("legend", {}, "conditions"), ...shown.map(({ row }) => row)),
-    relative.row, bands.row, chart, value, key, said);
+    relative.row, bands.row, chart, value, key, said,
+    element("p", { className: "still-note" }, "In the notebook your own runs join this figure as stars."));
   show();
 }
+
+const REGIMES = "Shaded are the regimes. Free: no loss that could be measured. Deletion (del): what pre-training "
+  + "knew is gone. Restriction (res): the masks hold fine-tuning back. ?: the results cannot say.";
 
 /* Our regimes beside the paper's. */
 function showRegimes(box, { panels: all }) {
@@ -193,6 +198,7 @@ function showRegimes(box, { panels: all }) {
   value.setAttribute("aria-live", "polite");
   const figures = panels.map(() => element("div", { className: "chart" }));
   box.replaceChildren(element("div", { className: "panels" }, ...panels.map(({ title }, i) =>
-    element("figure", {}, element("figcaption", {}, title), figures[i]))), legend(panels[0].lines), value);
+    element("figure", {}, element("figcaption", {}, title), figures[i]))), legend(panels[0].lines), value,
+    element("p", { className: "still-note" }, REGIMES));
   panels.forEach((panel, i) => drawCurves(figures[i], panel, (text) => { value.textContent = `${panel.name}: ${text}`; }));
 }

@@ -76,7 +76,7 @@ function play(box, data) {
   picture.style.maxWidth = `${(data.width * 80) / 72}px`;
   show();
   const note = "The notebook's controls stop at more places.";
-  box.replaceChildren(...controls.map(({ row }) => row), picture, said,
+  box.replaceChildren(...controls.map(({ row }) => row), element("div", { className: "scroll" }, picture), said,
     element("p", { className: "still-note" }, note));
 }
 

@@ -89,7 +89,7 @@ def mask_image(mask: "torch.Tensor", ax: Axes | None = None, size: int = 96) -> 
     """
     ax = ax or plt.gca()
     corner = mask[:size, :size].cpu().numpy()
-    ax.imshow(corner, cmap="cividis_r", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(corner, cmap="cividis_r", vmin=0, vmax=1, interpolation="none")
     ax.set_xticks([])
     ax.set_yticks([])
     ax.grid(False)

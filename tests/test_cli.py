@@ -226,6 +226,7 @@ def test_a_run_from_the_command_line(capsys, micro, tmp_path):
         and f"{100 * shown:.1f}" in printed
         and str(tmp_path / "results.csv") in printed
     )
+    assert f"judge {tmp_path} --figure curves.png" in printed
 
 
 def test_a_failed_run_loses_no_other(capsys, micro, tmp_path, monkeypatch):

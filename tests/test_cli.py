@@ -552,7 +552,7 @@ def test_a_plan_of_many_steps_says_how_to_look_first(micro, tmp_path, monkeypatc
     monkeypatch.setattr(estimate, "LOOK", 2)
     said = "\n".join(estimate.tell_costs(planned, store))
     heldout = estimate.HELD_OUT / 16 / estimate.BACKWARD
-    share = (4 + heldout) * 2 / ((4 + heldout) * 2 + 2 + 32)
+    share = (4 + heldout) * 2 / ((4 + heldout) * 2 + 1 + 32)
     assert f"{share:.0%} of that is MLM training" in said
     assert "--set steps=2 ramp_steps=1 burn_in_steps=2, about" in said
 

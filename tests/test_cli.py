@@ -236,6 +236,7 @@ def test_a_run_from_the_command_line(capsys, micro, tmp_path):
         and f"{100 * shown:.1f}" in printed
         and str(tmp_path / "results.csv") in printed
     )
+    assert f"judge {tmp_path} --figure curves.png" in printed
 
 
 def test_a_failed_run_loses_no_other(capsys, micro, tmp_path, monkeypatch):
@@ -574,7 +575,7 @@ def test_a_plan_of_many_steps_says_how_to_look_first(micro, tmp_path, monkeypatc
     monkeypatch.setattr(estimate, "LOOK", 2)
     said = "\n".join(estimate.tell_costs(planned, store))
     heldout = estimate.HELD_OUT / 16 / estimate.BACKWARD
-    share = (4 + heldout) * 2 / ((4 + heldout) * 2 + 2 + 32)
+    share = (4 + heldout) * 2 / ((4 + heldout) * 2 + 1 + 32)
     assert f"{share:.0%} of that is MLM training" in said
     assert "--set steps=2 ramp_steps=1 burn_in_steps=2, about" in said
 

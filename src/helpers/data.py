@@ -434,7 +434,7 @@ def check_examples(examples: Dataset, task: str | Task, split: str) -> None:
     row = int(np.argmin(right))
     raise ValueError(
         f"{where}, row {row}: the label is {examples[row][task.label]!r}; it must be {allowed}. "
-        f"{int((~right).sum())} of {len(examples)} rows are wrong; correct or leave them out."
+        f"Wrong rows: {int((~right).sum())} of {len(examples):,}. Correct them, or leave them out."
     )
 
 
@@ -461,7 +461,7 @@ def check_texts(examples: Dataset, columns: Sequence[str], where: str) -> None:
         if wrong:
             raise ValueError(
                 f"{where}, row {wrong[0]}: {column} is {examples[wrong[0]][column]!r}; it must "
-                f"be text. {len(wrong)} of {len(examples)} rows are wrong; leave them out."
+                f"be text. Wrong rows: {len(wrong)} of {len(examples):,}. Leave them out."
             )
     blank = texts.apply(lambda column: column.str.strip() == "").all(axis=1).to_numpy(dtype=bool)
     if blank.any():

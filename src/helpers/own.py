@@ -271,8 +271,8 @@ def _label_values(examples: Dataset, label: str, where: str) -> pd.Series:
     if missing.any():
         row = int(missing.to_numpy().argmax())
         raise ValueError(
-            f"{where}, row {row}: there is no label ({values[row]!r}). {int(missing.sum())} of "
-            f"{len(values)} rows have none; leave them out, or take another split"
+            f"{where}, row {row}: there is no label ({values[row]!r}). Rows without "
+            f"one: {int(missing.sum())} of {len(values):,}. Leave them out, or take another split"
         )
     return values
 

@@ -42,8 +42,9 @@ def whole(least):
 
 
 def one_of(names):
-    """The rule for one of several names."""
-    return lambda value: value in names, f"one of {', '.join(names)}"
+    """The rule for one of several names, of which at most 15 are listed."""
+    more = f", and {len(names) - 15} more" if len(names) > 15 else ""
+    return lambda value: value in names, f"one of {', '.join(names[:15])}{more}"
 
 
 def _or_none(rule):

@@ -80,7 +80,7 @@ def test_a_folder_with_a_file_for_each_split(reviews, tmp_path):
     csv(reviews[:50], folder, "train.csv")
     csv(reviews[40:], folder, "dev.csv")
     csv(reviews[:1], folder, "test.csv")
-    message = "mine, validation, row 15: the label is 'odd'; it must be one of bad, good. 5 of 20"
+    message = "mine, validation, row 15: the label is 'odd'; it must be one of bad, good. Wrong rows: 5 of 20"
     with pytest.raises(ValueError, match=message):
         own.describe(folder, "review", "stars")
     csv(reviews[40:55], folder, "dev.csv")
@@ -146,9 +146,9 @@ def test_macro_f1_is_scikit_learns():
         ({}, {"label": "mark"}, "no column mark; the columns are"),
         ({"review": [None, *WORDS[1:]]}, {}, "row 0: review is None; it must be text"),
         ({"review": ["  ", *WORDS[1:]]}, {}, "row 0: review is empty; there must be a text. 1 of"),
-        ({"review": range(60)}, {}, "row 0: review is 0; it must be text. 60 of 60"),
+        ({"review": range(60)}, {}, "row 0: review is 0; it must be text. Wrong rows: 60 of 60"),
         ({"stars": ["good"] * 60}, {}, "holds one label only, 'good'"),
-        ({"stars": [None, *["a", "b"] * 29, "a"]}, {}, "row 0: there is no label .*1 of 60 rows"),
+        ({"stars": [None, *["a", "b"] * 29, "a"]}, {}, "row 0: there is no label .*1 of 60"),
         ({"stars": ["good", "Good"] * 30}, {}, "'good' and 'Good' in stars differ in case alone"),
         ({"stars": [f"word {i}" for i in range(60)]}, {"labels": ("a", "b")}, "row 0: the label"),
         ({}, {"metric": "bleu"}, "unknown metric 'bleu'; choose from accuracy"),

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.backend_bases import FigureCanvasBase
 
 from .. import machine, own, paper, plots, profiles, reference, suit, tasks
@@ -182,7 +184,7 @@ def _figure(tables, path):
     course = reference.sources() | {"BERT-Base (paper)": paper.table1_rows()}
     plots.use_style()
     options = {"figsize": (8.4, 4.4 * len(pruned)), "layout": "constrained", "squeeze": False}
-    figure, axes = plots.plt.subplots(len(pruned), **options)
+    figure, axes = plt.subplots(len(pruned), **options)
     for condition, ax in zip(pruned, axes.flat, strict=True):
         plots.beside_the_course(has[condition], course, condition, metric, ax)
         ax.set_title(f"{CONDITIONS[condition].label}\n{ax.get_title(loc='left')}")
@@ -230,7 +232,7 @@ def export_run(parser, options):
     # a pruned model that nobody named is the sparsest of those that were asked for
     chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
     tables = [rows for rows in results.read(store).values()]
-    rows = plots.pd.concat(tables, ignore_index=True)
+    rows = pd.concat(tables, ignore_index=True)
     folder = export.export_model(chosen, options.folder, rows, store, options.license)
     if options.onnx:
         export.save_onnx(folder)

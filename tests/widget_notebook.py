@@ -47,6 +47,7 @@ with torch.no_grad():
         weight.add_(0.05 * torch.randn_like(weight))
 shipped_sizes, shipped_times = reference.costs("bytes"), reference.costs("milliseconds")
 TASK, SPARSITIES = "cola", (0.5, 0.8)
+task = tasks.GLUE[TASK]
 """
 # Every position of every control, or up to 25 of them; the last ones put it back
 MOVE = """

@@ -77,7 +77,7 @@ def gap_of_speeds():
 
 
 def words_hesitated_between():
-    whole, half = reported("04", r"nats, ([\d.]+) words, to [\d.]+ nats, ([\d.]+) words")
+    whole, half = reported("04", r"nats \(([\d.]+) words\) to [\d.]+ nats \(([\d.]+) words\)")
     return f"{half}", f"{whole}"
 
 

@@ -128,9 +128,7 @@ def test_labels_that_the_task_does_not_have(micro, tmp_path, labels, value, row)
 def test_a_wrong_label_in_validation(micro, tmp_path):
     texts = ["a", "b"]
     write(tmp_path, "sst2", {"train": (texts, [0, 1]), "validation": (texts, [-1, -1])})
-    with pytest.raises(
-        ValueError, match="sst2, validation, row 0: the label is -1.*rows: 2 of 2"
-    ):
+    with pytest.raises(ValueError, match="sst2, validation, row 0: the label is -1.*rows: 2 of 2"):
         data.load_task(at(micro, str(tmp_path)), "sst2")
 
 

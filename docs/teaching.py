@@ -73,14 +73,14 @@ def row(*cells):
 def overview(notebooks):
     """A table in Markdown: what each notebook takes."""
     rows = [
-        "| notebook | reading and thinking | cells (minutes) | memory | exercises |",
+        "| notebook | people | cells | memory | exercises |",
         "|---|---|---|---|---|",
     ]
     for path, notebook in notebooks.items():
         reading, minutes, memory = timing(notebook)
-        reading = re.sub(" to read(, think and write| and think)", "", reading)
+        people = " · ".join(re.findall(r"\d+(?= minutes| with)", reading))
         link = f"[{title(notebook)}](../notebooks/{path.name})"
-        rows.append(row(link, reading, minutes, memory, len(exercises(notebook))))
+        rows.append(row(link, people, minutes, memory, len(exercises(notebook))))
     return "\n".join(rows)
 
 

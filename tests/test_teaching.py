@@ -28,9 +28,9 @@ def small():
     return new.new_notebook(
         cells=[
             new.new_markdown_cell(
-                "# 10 · A title\n\n| | |\n|---|---|\n| **Time and memory** | 75 minutes to read "
-                "and think, 50 of them for the exercises; the cells take 0.3 minutes and 0.6 GB on "
-                "two CPU cores |\n\n"
+                "# 10 · A title\n\n| | |\n|---|---|\n| **Time and memory** | **20 minutes** on the "
+                "core path (sections 1), 75 with the other sections; the cells take 0.3 minutes "
+                "and 0.6 GB on two CPU cores |\n\n"
                 "## 2 Your turn: halve\n\n*Difficulty ●○○ · importance ●●● · 5 minutes*\n\n"
                 "Write it.\n\n**Think first.** How\nmany?"
             ),
@@ -166,10 +166,7 @@ def test_exercises_of_a_notebook():
         "folded": True,
     }
     row = teaching.overview({Path("10_small.ipynb"): small()}).splitlines()[-1]
-    assert (
-        row == "| [10 · A title](../notebooks/10_small.ipynb) "
-        "| 75 minutes, 50 of them for the exercises | 0.3 | 0.6 GB | 2 |"
-    )
+    assert row == "| [10 · A title](../notebooks/10_small.ipynb) | 20 · 75 | 0.3 | 0.6 GB | 2 |"
 
 
 def test_answers_stand_with_their_questions():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import nn
-from transformers import BertForSequenceClassification, Trainer, TrainingArguments
+from transformers import BertForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
 
 from helpers import conditions, pruning, structure, tasks, training
 from helpers.lab import experiment, recipes, runs, store
@@ -116,7 +116,7 @@ def test_movement_pruning_resumes_where_it_was(make, tmp_path, tokenizer):
     assert "embeddings.word_embeddings.weight" not in scores
 
 
-class _StopAfter(training.TrainerCallback):
+class _StopAfter(TrainerCallback):
     def __init__(self, step):
         self.step = step
 

@@ -17,6 +17,8 @@ SAID = re.compile(
     r"(, \d+ with the other sections)?(, \d+ with all exercises(?: and deep dives)?)?"
 )
 CORE, BEYOND = "●●●", "Deep dive"
+# An exercise's difficulty, importance and minutes
+EXERCISE = re.compile(r"^\*Difficulty ([●○]+) · importance ([●○]+) · (.+)\*$", re.MULTILINE)
 
 
 class Section(NamedTuple):
@@ -69,8 +71,7 @@ def sections(notebook):
                 found.append([part.split("\n")[0][3:], 0.0, {}])
             read = re.sub(r"<details>.*?</details>", "", part, flags=re.DOTALL)
             found[-1][1] += len(read.split()) / WORDS
-            marks = r"^\*Difficulty [●○]+ · importance ([●○]+) · (.*)\*$"
-            for importance, time in re.findall(marks, part, re.MULTILINE):
+            for _, importance, time in EXERCISE.findall(part):
                 ends = [int(number) for number in re.findall(r"\d+", time)]
                 exercises = found[-1][2]
                 middle = sum(ends) / len(ends) if ends else 0
@@ -145,11 +146,8 @@ if __name__ == "__main__":
     measured, readme = {}, NOTEBOOKS[0].parent.parent / "README.md"
     for path in NOTEBOOKS:
         notebook = nbformat.read(path, as_version=4)
-        head = notebook.cells[0]
-        new = SAID.sub(said(notebook), head.source)
-        if new != head.source:
-            text = path.read_text(encoding="utf-8")
-            path.write_text(text.replace(SAID.search(text)[0], said(notebook)), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        path.write_text(SAID.sub(said(notebook), text, count=1), encoding="utf-8")
         measured[path.stem] = minutes(notebook)
         print(path.stem, *measured[path.stem])
     text = in_readme(readme.read_text(encoding="utf-8"), measured)

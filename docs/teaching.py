@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+from minutes import EXERCISE
 from slides import blocks, printed, questions
 from still import widget_state
 
@@ -36,8 +37,7 @@ def exercises(notebook):
             for kind, source in blocks(cell.source):
                 if kind == "heading":
                     section = re.sub(r"^#+ (\d+ )?(Your turn: )?", "", source)
-                marks = re.match(r"\*Difficulty ([●○]+) · importance ([●○]+) · (.+)\*$", source)
-                if marks:
+                if marks := EXERCISE.match(source):
                     found.append(
                         {
                             "title": section[:1].upper() + section[1:],

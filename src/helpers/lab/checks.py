@@ -28,7 +28,7 @@ TAKEN = {
 }
 
 
-def _iswhole(value):
+def _is_whole(value):
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
@@ -38,7 +38,7 @@ def _is_number(value):
 
 def whole(least):
     """The rule for whole numbers of at least `least`."""
-    return lambda value: _iswhole(value) and value >= least, f"a whole number of at least {least}"
+    return lambda value: _is_whole(value) and value >= least, f"a whole number of at least {least}"
 
 
 def one_of(names):
@@ -76,7 +76,7 @@ SPARSITY = (
     lambda value: _is_number(value) and 0 <= value < 1,
     "a fraction in [0, 1), so 0.6 for 60%",
 )
-SEED = (lambda value: _iswhole(value) and 0 <= value < 2**32, "a whole number in 0 to 2**32 - 1")
+SEED = (lambda value: _is_whole(value) and 0 <= value < 2**32, "a whole number in 0 to 2**32 - 1")
 NAME = (lambda value: isinstance(value, str) and bool(value.strip()), "a name that is not empty")
 FLAG = (lambda value: isinstance(value, bool), "True or False")
 BELOW_ONE = (lambda value: _is_number(value) and 0 <= value < 1, "a number of at least 0, below 1")

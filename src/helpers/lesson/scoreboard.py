@@ -165,9 +165,8 @@ def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) ->
                     told += f"<br><i>{SETTLES}</i> {html.escape(found.settles)}"
                 rows.append(_row([html.escape(source), _mark(found), told]))
                 lines.append(_line(source, found))
-    sources = len(findings)
-    share = 60 / max(sources, 1)
-    overview = _table(["claim", *findings], verdicts, widths=(40, *[share] * sources))
+    widths = [40, *(60 / len(findings) for _ in findings)]
+    overview = _table(["claim", *findings], verdicts, widths)
     details = _table(["source", "verdict", "evidence (95% intervals)"], rows, widths=(20, 16, 64))
     folded = f"<details><summary>Rules and evidence</summary>{details}</details>"
     _show(overview + folded, lines)
@@ -239,7 +238,7 @@ def scoreboard(
                 cells.append(f"{_mark(found)}<br>{html.escape(found.evidence)}")
                 lines.append(_line(source, found))
         rows.append(_row(cells))
-    beside_yours = (20 for _ in own)
+    beside_yours = [20] * len(own)
     widths = (4, 22, 20, *beside_yours, 21, 11, 11, 11) if others else (4, 66, 30, *beside_yours)
     _show(_table(["", "claim", YOURS, *own, *others], rows, widths), lines)
     verdicts = [found.verdict for found in mine.values()]

@@ -276,29 +276,34 @@ def against_dense(
         Default: the mean over each source's tasks.
     ax : matplotlib.axes.Axes, optional
     """
-    ax, scale = ax or plt.gca(), scale_of(metric)
+    ax = ax or plt.gca()
     for number, (source, rows) in enumerate(sources.items()):
         of_task = rows[rows.task == task] if task else rows
-        line = differences(of_task, condition, metric=metric)
-        line = line[line.index > 0]
-        if line.empty:
-            continue
-        x, color = [0, *(100 * line.index)], COLORS[number]
-        mean, low, high = (np.append(0, scale * line[end]) for end in ("mean", "low", "high"))
-        ax.plot(
-            x,
-            mean,
-            color=color,
-            marker="osD^vX"[number % 6],
-            linestyle=LINES[number % len(LINES)],
-            label=source,
-        )
-        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
+        line = _lost(of_task, condition, metric)
+        if len(line):
+            _draw_loss(line, metric, number, ax, label=source)
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_ylabel(RELATIVE_LABEL[metric])
     ax.set_title(f"{CONDITIONS[condition].label}, {title(task) if task else 'mean over tasks'}")
     ax.legend()
     return sparsity_axis(ax)
+
+
+def _lost(rows, condition, metric):
+    """A condition's differences from dense, above 0% sparsity."""
+    line = differences(rows, condition, metric=metric)
+    return line[line.index > 0]
+
+
+def _draw_loss(line, metric, number, ax, **look):
+    """A source's differences from dense as a line that begins at 0, with its band; its colour."""
+    x, color = [0, *(100 * line.index)], COLORS[number % len(COLORS)]
+    ends = ("mean", "low", "high")
+    mean, low, high = (np.append(0, scale_of(metric) * line[end]) for end in ends)
+    usual = {"marker": "osD^vX"[number % 6], "linestyle": LINES[number % len(LINES)]}
+    ax.plot(x, mean, color=color, **usual | look)
+    ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
+    return color
 
 
 def beside_the_course(
@@ -339,8 +344,7 @@ def beside_the_course(
     for name, rows in (yours | course).items():
         if own_tasks <= set(rows.task):
             rows = rows[rows.task.isin(own_tasks)]
-        line = differences(rows, condition, metric=metric)
-        line = line[line.index > 0]
+        line = _lost(rows, condition, metric)
         if name in yours and line.empty:
             raise ValueError(
                 f"{name}: nothing to draw. What is lost is measured against dense, so it takes "
@@ -349,20 +353,16 @@ def beside_the_course(
         if len(line):
             drawn[name] = line
     heavy: Look = {"linewidth": 2.5, "marker": "*", "markersize": 15}
-    heavy |= {"markeredgecolor": "black", "clip_on": False}
+    heavy |= {"markeredgecolor": "black", "clip_on": False, "zorder": 4}
+    thin: Look = {"linewidth": 1.2, "markersize": 5}
     ends, lost = {}, []
     edge = 100 * max(line.index.max() for line in drawn.values())
     for number, (name, line) in enumerate(drawn.items()):
-        x = [0, *(100 * line.index)]
-        mean, low, high = (np.append(0, scale * line[end]) for end in ("mean", "low", "high"))
-        thin: Look = {"linewidth": 1.2, "marker": "osD^vX"[number % 6], "markersize": 5}
-        color, dashes = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
-        look: Look = (heavy | {"zorder": 4}) if name in yours else thin
-        ax.plot(x, mean, color=color, linestyle=dashes, label=name, **look)
-        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
-        ends[textwrap.fill(name, 20)] = (edge, float(mean[-1]), color)
+        color = _draw_loss(line, metric, number, ax, label=name, **heavy if name in yours else thin)
+        last = float(scale * line["mean"].iloc[-1])
+        ends[textwrap.fill(name, 20)] = (edge, last, color)
         if name in yours:
-            told = f"{-mean[-1]:.1f} points" if metric == "accuracy" else f"{-mean[-1]:.2f}"
+            told = f"{-last:.1f} points" if metric == "accuracy" else f"{-last:.2f}"
             lost.append(f"{told} at {100 * line.index[-1]:.0f}% ({name})")
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_title(textwrap.fill(f"Lost against dense: {', '.join(lost)}", 70))

@@ -21,8 +21,12 @@ on_unix = pytest.mark.skipif(os.name == "nt", reason="neither make nor a shell")
 
 
 def said(*command, **variables):
-    """What a command prints in an environment with no variables of OpenMP but these."""
-    free = {n: v for n, v in os.environ.items() if n not in (*machine.THREADS, machine.POLICY)}
+    """What a command prints in an environment with no variables of OpenMP but these.
+
+    Nor with those of make, which is talkative inside another make (as in `make test`).
+    """
+    taken = *machine.THREADS, machine.POLICY, "MAKELEVEL", "MAKEFLAGS", "MFLAGS"
+    free = {n: v for n, v in os.environ.items() if n not in taken}
     done = subprocess.run(
         command, env=free | variables, capture_output=True, text=True, cwd=ROOT, check=True
     )

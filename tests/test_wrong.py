@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import machine, pruning, reference
-from helpers.lab import checks, estimate, experiment, export, results
+from helpers.lab import estimate, experiment, export, results, values
 from helpers.lab.__main__ import main
 from helpers.lab.runs import Run, as_tuples
 from helpers.lab.store import COLUMNS, RunStore
@@ -122,10 +122,10 @@ def wrong_fields(part, name, rule):
     return invocations(SWEEP, f"--set={part}.{name}={{}}", st.sampled_from(texts), name, "must be")
 
 
-FIELDS = [(p, n, rule) for p, rules in checks.RULES.items() for n, rule in rules.items()]
+FIELDS = [(p, n, rule) for p, rules in values.RULES.items() for n, rule in rules.items()]
 INVOCATIONS = st.one_of(
     st.one_of(*(invocations(*bad) for bad in BAD)),
-    st.one_of(*(wrong_fields(*field) for field in FIELDS if field[2] is not checks.NAME)),
+    st.one_of(*(wrong_fields(*field) for field in FIELDS if field[2] is not values.NAME)),
 )
 
 

@@ -324,21 +324,58 @@ def differences(
     return seed_intervals(both, unpruned_spread(rows, metric))
 
 
-def in_points(row: pd.Series) -> str:
-    """A row of `differences` in words, such as "+1.2 points (0.4 to 2.0)".
+def ends_in_words(low: float, high: float, digits: int, sign: str = "") -> str:
+    """The ends of an interval, such as "0.4 to 2.0"; NaN is that of a single run.
 
     Parameters
     ----------
-    row : pandas.Series
-        ``mean``, ``low`` and ``high``, as fractions.
+    low, high : float
+    digits : int
+        After the point.
+    sign : str
+        "+" to show the sign of ends above 0, too.
 
     Returns
     -------
     str
     """
-    mean, low, high = (round(100 * row[end], 1) + 0.0 for end in ("mean", "low", "high"))
-    ends = "one run, no interval" if np.isnan(low) else f"{low:.1f} to {high:.1f}"
-    return f"{mean:+.1f} points ({ends})"
+    if np.isnan(low):
+        return "one run, no interval"
+    return f"{low:{sign}.{digits}f} to {high:{sign}.{digits}f}"
+
+
+def in_words(row: pd.Series, scale: float, digits: int, unit: str = "", sign: str = "+") -> str:
+    """A mean with its interval in words; collapsed runs are named.
+
+    Parameters
+    ----------
+    row : pandas.Series
+        ``mean``, ``low`` and ``high``; if known also ``seeds`` and ``collapsed``, as from
+        `differences`.
+    scale : float
+        By which the numbers are multiplied.
+    digits : int
+        After the point.
+    unit : str
+    sign : str
+        "+" to show the sign of a mean above 0, too.
+
+    Returns
+    -------
+    str
+    """
+    mean, low, high = (
+        round(scale * row[end], digits) + 0.0 for end in ("mean", "low", "high")
+    )  # no -0.0
+    runs = row.get("collapsed", 0)
+    fallen = f"; {runs:.0f} of {row.seeds:.0f} seeds collapsed" if runs else ""
+    number = f"{mean:{sign}.{digits}f} {unit}".strip()
+    return f"{number} ({ends_in_words(low, high, digits)}{fallen})"
+
+
+def in_points(row: pd.Series, sign: str = "+") -> str:
+    """A row of `differences` in words, such as "+1.2 points (0.4 to 2.0)"; see `in_words`."""
+    return in_words(row, 100, 1, "points", sign)
 
 
 def curve_table(

@@ -16,10 +16,10 @@ from .. import machine, own, paper, plots, profiles, reference, suit, tasks
 from ..claims import MARKS, RULES, judge, rule
 from ..conditions import CONDITIONS, LATER, OF_THE_PAPER
 from . import estimate, experiment, export, results
-from .checks import NAME, RATE, SEED, SPARSITY, check_values, one_of, whole
-from .runs import from_record, plan, superseded, tell
+from .runs import checkpoint_of, from_record, plan, superseded, tell
 from .settings import PARTS, with_settings, words_of
 from .store import RunStore
+from .values import NAME, RATE, SEED, SPARSITY, check_values, one_of, whole
 from .workers import FailedTasks, is_address
 
 PROGRAM = "python -m helpers.lab"
@@ -233,6 +233,14 @@ def export_run(parser, options):
     chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
     tables = [rows for rows in results.read(store).values()]
     rows = pd.concat(tables, ignore_index=True)
+    checkpoint = checkpoint_of(chosen)
+    if not (store.folder / "checkpoints" / checkpoint.key).exists():
+        steps = chosen.profile.pretraining.steps
+        print(
+            f"The checkpoint of this run is no longer in {store.folder}: it is trained again, "
+            f"{steps:,} MLM steps.",
+            flush=True,
+        )
     folder = export.export_model(chosen, options.folder, rows, store, options.license)
     if options.onnx:
         export.save_onnx(folder)
@@ -273,7 +281,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def value(kind, rule):
-    """What makes a word of the command line a value that a rule of `helpers.lab.checks` allows."""
+    """What makes a word of the command line a value that a rule of `helpers.lab.values` allows."""
     is_right, words = rule
 
     def read(text):

@@ -15,9 +15,9 @@ from tqdm.auto import tqdm
 from transformers import AutoConfig, AutoModelForSequenceClassification, set_seed
 
 from .. import data, machine, profiles, tasks
-from ..checks import check_vocabulary
+from ..checks import check_profile, check_vocabulary
 from ..conditions import CONDITIONS
-from ..pruning import check_family, load_masks, random_masks, save_masks
+from ..pruning import load_masks, random_masks, save_masks
 from ..training import (
     IN_32_BITS,
     Interrupted,
@@ -31,9 +31,9 @@ from ..training import (
     quiet,
     train_mlm,
 )
-from .checks import check_jobs
 from .runs import Run, checkpoint_of, plan, superseded, tell, tell_superseded
 from .store import COLUMNS, Busy, RunStore, as_store
+from .values import check_jobs
 from .workers import Here, OnRay, Processes, Task, carry_out
 
 __all__ = ["Run", "RunStore", "checkpoints", "measure", "plan", "pretrain", "sweep", "tell"]
@@ -307,6 +307,8 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
 
 def _load_what_is_needed(runs, store):
     """Load what runs need, so that what is missing or of no use is an error before any work."""
+    for profile in {run.profile: None for run in runs}:
+        check_profile(profile)
     for profile, task in {(run.profile, run.task): None for run in runs}:
         data.load_examples(profile, task)
         rehearse_metric(tasks.get(task, profile))
@@ -316,10 +318,6 @@ def _load_what_is_needed(runs, store):
     for key, run in checkpoints.items():
         if not (store.folder / "checkpoints" / key).exists():
             data.check_corpora(run.profile)
-    for model in {run.profile.model: None for run in runs if CONDITIONS[run.condition].trains}:
-        where = profiles.locate(model)
-        check_family(data.load(model, lambda where=where: AutoConfig.from_pretrained(where)), where)
-        data.load_tokenizer(model)
 
 
 def rehearse_metric(task):

@@ -15,8 +15,8 @@ from ..profiles import FineTuning, Pretraining, Profile, content, current, get, 
 from ..pruning import check_sparsity
 from ..suit import warn_outside
 from ..tasks import Task, with_own
-from .checks import check_learning_rate, check_seed, check_task_of, check_values
 from .store import digest
+from .values import check_learning_rate, check_seed, check_task_of, check_values
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
     table : pandas.DataFrame
         Indexed by matrix: ``squares``, and ``row_low``, ``row_high``, ``column_low`` and
         ``column_high``, the emptiest's and fullest's share that is kept. All are fractions. With
-        ``chance_`` before their names: the same of random masks, drawn in grey, if they are there.
+        ``chance_`` before their names: the same of random masks, drawn as ticks, if they are there.
     squares, ranges : matplotlib.axes.Axes
         With a common y axis.
     """
@@ -140,14 +140,14 @@ def kept_by_matrix(table: pd.DataFrame, squares: Axes, ranges: Axes) -> None:
     squares.set_xlabel("sum of squares left (%)")
     squares.set_yticks(y, table.index, fontsize=9)
     squares.invert_yaxis()
-    for part, shift, color in (("row", -0.17, COLORS[0]), ("column", 0.17, COLORS[1])):
+    for part, shift, color in (("row", -0.18, COLORS[0]), ("column", 0.18, COLORS[1])):
         low, high = 100 * table[f"{part}_low"], 100 * table[f"{part}_high"]
-        width = 3 if part == "row" else 6
+        ranges.hlines(y + shift, low, high, color=color, linewidth=4, label=f"{part}s")
         if f"chance_{part}_low" in table:
-            chance = (100 * table[f"chance_{part}_{end}"] for end in ("low", "high"))
-            name = "by chance" if part == "row" else ""
-            ranges.hlines(y + shift, *chance, color="0.82", linewidth=8, label=name, zorder=1)
-        ranges.hlines(y + shift, low, high, color=color, linewidth=width, label=f"{part}s")
+            for end in ("low", "high"):
+                name = "by chance" if (part, end) == ("column", "high") else ""
+                chance: Look = {"color": "0.1", "markersize": 6, "linestyle": "", "label": name}
+                ranges.plot(100 * table[f"chance_{part}_{end}"], y + shift, marker="|", **chance)
     ranges.set_xlim(0, 100)
     ranges.set_xlabel("weights kept, from the emptiest to the fullest (%)")
     ranges.legend(loc="center right")
@@ -387,7 +387,7 @@ def spared_heads(heads: pd.DataFrame, ax: Axes | None = None) -> Axes:
         zip(ordered.index, ordered.pruned, ordered["mean"])
     ):
         # neighbours have their names in different places
-        where = ((-22, 4), (6, 4), (6, -13))[number % 3]
+        where = ((-22, 4), (6, 6), (6, -15), (-22, -15))[number % 4]
         place: Look = {"xytext": where, "textcoords": "offset points", "fontsize": 9}
         ax.annotate(name, (100 * pruned, mean), **place)
     ax.axhline(0, color="0.4", linewidth=1)

@@ -189,6 +189,8 @@ def paired_gains(gain: pd.DataFrame, gains: pd.DataFrame, ax: Axes | None = None
     ax.set_xticks(range(len(gains)), [f"{sparsity:.0%} sparsity" for sparsity in gains.index])
     ax.set_xlim(-0.5, len(gains) - 0.5)
     ax.set_ylabel("difference (points of accuracy)")
+    bottom, top = ax.get_ylim()
+    ax.set_ylim(bottom, top + 0.1 * (top - bottom))  # room for the words
     ax.annotate(
         "small: each seed; large: mean, 95% interval",
         (0.02, 0.97),

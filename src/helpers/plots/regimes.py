@@ -245,26 +245,29 @@ def unlocked(own: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
         "accuracy",
         ax,
     )
+    lowest, highest = min(locked.min(), free.min()) - 4, max(accuracy["dense", 0.0], free.max()) + 4
     for number, s in enumerate(sparsities):
-        ax.annotate(
-            "",
-            (number, free[s]),
-            (number, locked[s]),
-            arrowprops={"arrowstyle": "->", "color": "0.3", "shrinkA": 8, "shrinkB": 8},
-        )
+        if abs(free[s] - locked[s]) > 0.06 * (highest - lowest):  # else the marks hide it
+            ax.annotate(
+                "",
+                (number, free[s]),
+                (number, locked[s]),
+                arrowprops={"arrowstyle": "->", "color": "0.3", "shrinkA": 8, "shrinkB": 8},
+            )
         told = f"{free[s] - locked[s]:+.1f} points"
         place: Look = {"xytext": (-12, 0), "textcoords": "offset points", "ha": "right"}
         ax.annotate(told, (number, (free[s] + locked[s]) / 2), va="center", **place)
     ends = {}
     for condition, of_condition in (("prune_pretrain", locked), ("info_deletion", free)):
         style, heights = CONDITIONS[condition], of_condition[sparsities]
-        ax.plot(range(len(heights)), heights, style.marker, color=style.color, markersize=11)
+        size = 11 if condition == "prune_pretrain" else 7  # both show where they meet
+        ax.plot(range(len(heights)), heights, style.marker, color=style.color, markersize=size)
         ends[style.label] = (len(heights) - 1, heights.iloc[-1], style.color)
     ax.set_xlim(-0.6, len(sparsities) - 0.2)
-    ax.set_ylim(min(locked.min(), free.min()) - 4, None)
+    ax.set_ylim(lowest, highest)
     label_ends(ends, ax)
     ax.set_xticks(range(len(sparsities)), [f"{s:.0%} pruned" for s in sparsities])
-    ax.grid(axis="x", visible=False)
+    ax.grid(visible=False)
     ax.set_ylabel(METRIC_LABEL["accuracy"])
     ax.set_title(title)
     return ax

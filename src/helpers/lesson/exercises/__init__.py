@@ -189,7 +189,11 @@ def _guarded(function, exercise, answers):
         try:
             answer = function(*given)
         except Exception as error:
-            raise Wrong(f"Your function stops with {type(error).__name__}: {error}.") from error
+            simple = (int, float, str)
+            plain = [f"{n} = {a!r}" for n, a in zip(names, given) if isinstance(a, simple)]
+            called = f" It was called with {', '.join(plain)}." if plain else ""
+            message = f"Your function stops with {type(error).__name__}: {error}.{called}"
+            raise Wrong(message) from error
         answers.append(answer)
         for name, now, before in zip(names, given, arguments):
             if name not in exercise.changes and not _same(now, before):

@@ -32,6 +32,8 @@ exclude_patterns = [".*", "build", "src", "tests", "notebooks/runs"]  # not even
 
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 bibtex_bibfiles = ["references.bib"]
@@ -99,6 +101,7 @@ def _addresses():
 
 ADDRESSES = _addresses()
 EXPLORERS = {}  # name → packed; filled while the notebooks are read
+LONG = 8  # lines from which on the code of a figure is folded: on a page it parts text and figure
 
 
 def cite(text):
@@ -144,6 +147,9 @@ def prepare(app, docname, source):
             said = " ".join(slides.printed(cell)[0])
             said = said or "A figure; the text around it says what it shows."
             cell.metadata["mystnb"] = {"image": {"alt": said}}
+            figure = any("image/png" in output.get("data", {}) for output in cell.outputs)
+            if figure and len(cell.source.splitlines()) >= LONG:
+                cell.metadata.setdefault("tags", []).append("hide-input")
     source[0] = nbformat.writes(notebook)
 
 

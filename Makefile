@@ -36,7 +36,7 @@ test: setup  ## run the whole test suite, every notebook included; make test JOB
 	@$(BIN)/python -m pytest $(SHARED)
 
 test-fast: setup  ## run the tests that need no training, no browser and no notebook: minutes
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" $(SHARED)
 
 lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff check .

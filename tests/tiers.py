@@ -24,9 +24,14 @@ FILES = {
 }
 FIXTURES = {"micro", "book", "decks"}
 TESTS = {
+    "test_a_mutant_that_hangs_or_ends_its_process_is_stopped",
     "test_course_can_be_fetched",
+    "test_every_callback_moves_over_its_range_in_a_kernel",
     "test_from_a_shell",
+    "test_nearly_all_mutants_are_caught",
+    "test_nothing_runs_out_of_the_page_or_over_anything_else",
     "test_pruned_in_training_saved_and_fine_tuned_with_the_masks",
+    "test_rules_do_not_need_docstrings",
 }
 FIRST = "test_notebooks"  # the longest, so that another worker can do the rest beside it
 

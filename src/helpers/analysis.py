@@ -439,9 +439,14 @@ class Regimes(NamedTuple):
     table: pd.DataFrame
 
     def at(self, sparsity: float) -> str:
-        """ "free", "deletion", "restriction", "deletion and restriction", or "open"."""
+        """ "free", "deletion", "restriction", "deletion and restriction", or "open".
+
+        Where hardly anything is lost, a cause that is certain is not the news: free goes first.
+        """
+        if sparsity <= self.free_up_to:
+            return "free"
         names = [name for name in ("deletion", "restriction") if sparsity in getattr(self, name)]
-        return " and ".join(names) or ("free" if sparsity <= self.free_up_to else "open")
+        return " and ".join(names) or "open"
 
 
 def regimes(rows: pd.DataFrame, margin: float = MARGIN) -> Regimes:

@@ -414,6 +414,10 @@ def test_a_small_loss_that_is_well_known_is_free():
     assert found.shown_free_up_to == found.free_up_to == 0.4
     assert found.table.pruned_loss_low[0.4] > 0 and found.deletion == [0.6]
     assert [found.at(s) for s in (0.2, 0.4, 0.6, 0.8)] == ["free", "free", "deletion", "open"]
+    small = found._replace(
+        free_up_to=0.3, shown_free_up_to=0.0, deletion=[], restriction=[0.3, 0.4]
+    )
+    assert (small.at(0.3), small.at(0.4)) == ("free", "restriction")
 
 
 def test_free_ends_at_the_first_loss():

@@ -462,7 +462,7 @@ def test_in_a_browser_without_the_web(book, decks):
             ), f"{name} is wider than a phone"
         page.goto(f"{root}/notebooks/02_pruning_while_training.html")
         page.wait_for_selector("mjx-container svg")
-        hint = page.locator("details").first
+        hint = page.locator("details:not(.hide)").first
         assert not hint.locator("p").first.is_visible()
         hint.locator("summary").click()
         assert hint.locator("p").first.is_visible()

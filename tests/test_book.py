@@ -302,16 +302,16 @@ def test_nothing_is_loaded_from_the_web(book, decks):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_book_holds_all_of_a_notebook(book, path):
     page, text = book[f"notebooks/{path.stem}.html"], markdown(path)
-    cells = {
-        cell.id: [output.get("data", {}) for output in cell.get("outputs", [])]
+    cells = [
+        (cell.source, [output.get("data", {}) for output in cell.get("outputs", [])])
         for cell in nbformat.read(path, as_version=4).cells
-    }
-    outputs = [data for of_cell in cells.values() for data in of_cell]
+    ]
+    outputs = [data for _, of_cell in cells for data in of_cell]
     folded = sum(data.get("text/html", "").count("<details>") for data in outputs)
     # long code would part a figure from its text
     long_code = sum(
-        len(cell.source.splitlines()) >= 8 and any("image/png" in data for data in cells[cell.id])
-        for cell in nbformat.read(path, as_version=4).cells
+        len(source.splitlines()) >= 8 and any("image/png" in data for data in of_cell)
+        for source, of_cell in cells
     )
     assert long_code
     assert page.tags.count("details") == text.count("<details>") + folded + long_code

@@ -83,6 +83,11 @@ def test_a_failing_answer_does_not_stop_the_notebook(name, capsys):
     assert given is EXERCISES[name].solution and said.startswith("✘"), said
 
 
+def test_a_failing_answer_is_told_what_it_was_called_with(capsys):
+    _, said = answer("cubic_schedule", lambda *arguments: 1 / 0, capsys)
+    assert "It was called with step = 0, end = " in said
+
+
 @each_exercise
 def test_wrong_answers_are_told_apart(name, capsys):
     messages = []

@@ -77,6 +77,12 @@ def test_in_the_middle_deletion_hurts_and_is_certain():
     assert lost("prune_pretrain", 0.6) >= 3 and lost("info_deletion", 0.6) >= 2
 
 
+def test_restriction_is_certain_no_later_than_deletion():
+    """As notebook 07 and the teacher's page say in words."""
+    found = analysis.regimes(ROWS)
+    assert min(found.restriction) <= min(found.deletion)
+
+
 def test_restriction_bites_at_the_end_at_equal_training():
     assert 0.8 in analysis.regimes(ROWS).restriction
     assert lost("prune_pretrain", 0.8) - lost("info_deletion", 0.8) >= 3

@@ -233,8 +233,7 @@ def export_run(parser, options):
     chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
     tables = [rows for rows in results.read(store).values()]
     rows = pd.concat(tables, ignore_index=True)
-    checkpoint = checkpoint_of(chosen)
-    if not (store.folder / "checkpoints" / checkpoint.key).exists():
+    if not store.has_checkpoint(checkpoint_of(chosen).key):
         steps = chosen.profile.pretraining.steps
         print(
             f"The checkpoint of this run is no longer in {store.folder}: it is trained again, "

@@ -204,7 +204,7 @@ def seconds_of(runs: list[Run], costs: Costs, store) -> float:
             needed[checkpoint.key] = values.steps, values.batch
             needed[checkpoint.burn_in_key] = values.burn_in_steps, values.batch
     for key, (steps, batch) in needed.items():
-        if steps and not (store.folder / "checkpoints" / key).is_dir():
+        if steps and not store.has_checkpoint(key):
             total += _mlm_steps(steps, batch) * costs.mlm_step
     return total
 

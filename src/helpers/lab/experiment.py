@@ -307,7 +307,7 @@ def sweep(runs, store=None, jobs=1, progress=True, ray=None, cpus=1, gpus=None, 
 
 def _load_what_is_needed(runs, store):
     """Load what runs need, so that what is missing or of no use is an error before any work."""
-    for profile in {run.profile: None for run in runs}:
+    for profile in {run.profile: None for run in runs if CONDITIONS[run.condition].trains}:
         check_profile(profile)
     for profile, task in {(run.profile, run.task): None for run in runs}:
         data.load_examples(profile, task)
@@ -316,7 +316,7 @@ def _load_what_is_needed(runs, store):
             check_vocabulary(profile, task)
     checkpoints = {checkpoint.key: run for run in runs if (checkpoint := checkpoint_of(run))}
     for key, run in checkpoints.items():
-        if not (store.folder / "checkpoints" / key).exists():
+        if not store.has_checkpoint(key):
             data.check_corpora(run.profile)
 
 

@@ -135,6 +135,10 @@ class RunStore:
         found = (_checked(folder / "info.json", folder.name) for folder in folders)
         return [info for info in found if info]
 
+    def has_checkpoint(self, key):
+        """Whether a checkpoint was filed; whether it is whole is asked when it is fetched."""
+        return (self.folder / "checkpoints" / key).is_dir()
+
     def checkpoint(self, key, make):
         """The folder of a checkpoint, made by ``make(folder, work)`` if none is there.
 
@@ -202,7 +206,7 @@ class RunStore:
                 if (
                     half
                     or (self.folder / "runs" / f"{key}.json").is_file()
-                    or (self.folder / "checkpoints" / key).is_dir()
+                    or self.has_checkpoint(key)
                 ):
                     _remove(path)
 

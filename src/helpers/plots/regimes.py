@@ -258,9 +258,12 @@ def unlocked(own: pd.DataFrame, title: str, ax: Axes | None = None) -> Axes:
         place: Look = {"xytext": (-12, 0), "textcoords": "offset points", "ha": "right"}
         ax.annotate(told, (number, (free[s] + locked[s]) / 2), va="center", **place)
     ends = {}
-    for condition, of_condition in (("prune_pretrain", locked), ("info_deletion", free)):
+    # two sizes: both show where they meet
+    for condition, of_condition, size in (
+        ("prune_pretrain", locked, 11),
+        ("info_deletion", free, 7),
+    ):
         style, heights = CONDITIONS[condition], of_condition[sparsities]
-        size = 11 if condition == "prune_pretrain" else 7  # both show where they meet
         ax.plot(range(len(heights)), heights, style.marker, color=style.color, markersize=size)
         ends[style.label] = (len(heights) - 1, heights.iloc[-1], style.color)
     ax.set_xlim(-0.6, len(sparsities) - 0.2)

@@ -128,6 +128,10 @@ def understood():
     return tuple(f"{100 * share[kind]:.0f}" for kind in kinds)
 
 
+def rates_on_a_gpu():
+    return tuple(f"{rate:.1f}" for rate in reference.gpu()["steps a second"].values())
+
+
 # (where, sentence with {} for its numbers, what they must be)
 SAID = [
     ("01", "one row keeps {} times as many weights as another", unequal_rows),
@@ -145,6 +149,7 @@ SAID = [
     ("08", "for 32 sentences it takes about {}% or more", csr_pays_for_many),
     ("08", "with its intervals: {} seeds", seeds_of("later")),
     ("08", "under a bit mask it is {}% smaller", lambda: f"{100 * (1 - 0.6 - 1 / 32):.0f}"),
+    ("docs/scaling.md", "{} steps of MLM training a second and {} of fine-tuning", rates_on_a_gpu),
     ("docs/teaching.md", "has lost more than a point from {}% on; at {}%", paper_loses_a_point),
     ("docs/teaching.md", "on the real CoLA it is {}%", constant_cola),
     ("docs/teaching.md", "paper's table, by the same rule, is free up to {}%", paper_is_free),
@@ -243,6 +248,33 @@ def test_prose_says_what_the_results_say(where, sentence, compute):
     expected = compute()
     expected = (expected,) if isinstance(expected, str) else expected
     assert found.groups() == expected, f"{where} says {found[0]!r}"
+
+
+def test_the_days_and_minutes_of_scaling_follow_from_the_rates():
+    mlm, fine_tuning = reference.gpu()["steps a second"].values()
+    lines = text("docs/scaling.md").split("|")
+    cells = [cell.strip() for cell in lines]
+    days = {
+        what: cells[at + 2]
+        for at, what in enumerate(cells)
+        if what.startswith(("MLM training", "fine-tuning:", "together"))
+    }
+    steps = {what: float(cells[cells.index(what) + 1]) for what in days}
+    needed = {
+        what: 1e6 * steps[what] / (mlm if what.startswith("MLM") else fine_tuning) / 86_400
+        for what in list(days)[:-1]
+    }
+    needed[list(days)[-1]] = sum(needed.values())
+    assert days == {what: f"{value:.1f}" for what, value in needed.items()} and len(days) == 5
+
+    def row(name):
+        return cells[cells.index(name) + 1 :][:3]
+
+    minutes = [
+        f"{(int(m.replace(',', '')) / mlm + int(f.replace(',', '')) / fine_tuning) / 60:.0f}"
+        for m, f in zip(row("steps of MLM training"), row("steps of fine-tuning"))
+    ]
+    assert row("minutes on one H200") == minutes
 
 
 def test_the_front_page_opens_with_what_the_results_say():

@@ -86,23 +86,29 @@ COSTS = ASSETS / "cost"
 
 
 def costs(name: str) -> pd.DataFrame:
-    """The costs measured by ``benchmarks/sparsity.py`` that ship with the course.
+    """The costs measured by ``benchmarks`` that ship with the course.
 
     Parameters
     ----------
-    name : {"bytes", "milliseconds"}
+    name : {"bytes", "milliseconds", "two_of_four"}
 
     Returns
     -------
     pandas.DataFrame
         ``bytes``: columns ``model``, ``format``, ``sparsity``, ``bytes``. ``milliseconds``: as from
-        `helpers.cost.speed.engine_times`.
+        `helpers.cost.speed.engine_times`. ``two_of_four``: as from
+        `helpers.cost.speed.two_of_four_times`; `gpu` says where.
     """
     path = COSTS / f"{name}.csv"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in COSTS.glob("*.csv")))
         raise ValueError(f"no shipped costs {name!r}; there are {known}")
     return pd.read_csv(path)
+
+
+def gpu() -> dict:
+    """What ``benchmarks/gpu.py`` measured on a GPU: its name, the machine, steps a second."""
+    return json.loads((COSTS / "gpu.json").read_text())
 
 
 def costs_note() -> str:

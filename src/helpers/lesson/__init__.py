@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .. import claims as claims
-from .. import plots, profiles
+from .. import machine, plots, profiles
 from .saying import say
 
 if TYPE_CHECKING:
@@ -33,6 +33,15 @@ class Course:
 
     profile: profiles.Profile
     store: str = "runs"
+
+    @property
+    def jobs(self) -> int:
+        """Runs side by side in a notebook's sweeps: two, or one where there is one core.
+
+        More would be faster on a large machine, and too many where a class shares it.
+        ``OMP_NUM_THREADS=1`` makes it one.
+        """
+        return min(2, machine.cores())
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

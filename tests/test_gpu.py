@@ -25,8 +25,8 @@ def test_steps_a_second_are_measured_for_both_trainings(gpu):
 
 
 def test_a_sweep_that_has_time_is_finished_and_one_that_has_none_goes_on_later(gpu, options):
-    assert not gpu.sweep(options, "majority", "0", "cola", seconds=0)
-    assert gpu.sweep(options, "majority", "0", "cola", seconds=600)
+    assert not gpu.sweep(options, "majority", "0", seconds=0)
+    assert gpu.sweep(options, "majority", "0", seconds=600)
     rows = RunStore(options.out / "runs").rows()
     assert set(rows.task) == {"cola", "sst2"} and set(rows.seed) == {0, 1}
 
@@ -41,7 +41,7 @@ def test_the_sweeps_are_ones_that_the_command_line_takes(gpu):
     epochs = profile.fine_tuning
     assert {sum(pair) for _, pair in epochs.before_after_epochs} == {epochs.epochs}
     assert {own for _, own in epochs.deletion_epochs} == {epochs.epochs}
-    for conditions, sparsities, tasks in gpu.SWEEPS:
+    assert set(gpu.TASKS.split()) <= set(profile.tasks)
+    for conditions, sparsities in gpu.SWEEPS:
         assert set(conditions.split()) <= set(CONDITIONS)
         assert all(0 <= float(s) < 1 for s in sparsities.split())
-        assert set(tasks.split()) <= set(profile.tasks)

@@ -10,11 +10,12 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from course import FOLDER, ROOT, code_cells, each_notebook, stated_gigabytes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from helpers import machine
+from helpers import lesson, machine
 from tools import notebooks
 
 BINDER_MEGABYTES = 1_500  # of the 2,000 at which Binder kills; the rest is JupyterLab's
@@ -158,3 +159,23 @@ def test_cores_are_those_that_may_be_used(monkeypatch):
     assert machine.cores() == 1
     monkeypatch.setenv("OMP_NUM_THREADS", "1000")
     assert machine.cores() == available
+
+
+def test_a_notebooks_sweep_makes_two_runs_where_there_are_cores_and_memory_for_two(
+    monkeypatch, tmp_path
+):
+    course = lesson.start()
+    for cores, free, jobs in ((1, 9_000, 1), (2, 9_000, 2), (64, 9_000, 2), (8, 2_900, 1)):
+        monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)
+        monkeypatch.setattr(machine, "free_memory_mb", lambda free=free: free)
+        assert course.jobs == jobs
+
+
+def test_free_memory_is_that_of_a_container_with_a_limit(tmp_path):
+    whole = machine.free_memory_mb(tmp_path)
+    assert 0 < whole <= psutil.virtual_memory().total / 1e6
+    for name, told in (("max", "max"), ("current", "7")):
+        (tmp_path / f"memory.{name}").write_text(told)
+    assert machine.free_memory_mb(tmp_path) > 7  # no limit
+    (tmp_path / "memory.max").write_text("5000007\n")
+    assert machine.free_memory_mb(tmp_path) == 5

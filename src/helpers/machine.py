@@ -144,6 +144,23 @@ def provenance() -> dict:
     }
 
 
+def free_memory_mb(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """How much memory is free, in megabytes: of the machine, or of the container's limit if less.
+
+    Parameters
+    ----------
+    cgroup : Path
+        Where Linux tells a container's limit (version 2).
+    """
+    free = psutil.virtual_memory().available
+    try:
+        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
+        free = min(free, limit - used)
+    except (OSError, ValueError):  # no container, or one without a limit, "max"
+        pass
+    return round(free / 1e6)
+
+
 def peak_memory_mb() -> int:
     """The most memory this process has held so far, in megabytes."""
     try:

@@ -14,7 +14,7 @@ from ..tasks import Task, get
 from ..training import check_options, fine_tune, train_mlm
 
 # fields of TrainingArguments, and what decides them here
-TAKEN = {
+DECIDED_BY = {
     "output_dir": "the run store",
     "seed": "the run's seed",
     "max_steps": "pretraining.steps",
@@ -201,8 +201,8 @@ def _check_options(name, options):
         raise ValueError(f"{name} must be pairs of (field, value), got {options!r}")
     kinds = typing.get_type_hints(TrainingArguments)
     for field, value in options:
-        if field in TAKEN:
-            raise ValueError(f"{name} must not set {field!r}, which {TAKEN[field]} decides")
+        if field in DECIDED_BY:
+            raise ValueError(f"{name} must not set {field!r}, which {DECIDED_BY[field]} decides")
         check_options({field: value}, train_mlm, fine_tune)
         check(f"{field} in {name}", value, NARROWER.get(field) or _rule_of(kinds[field]))
 

@@ -36,12 +36,12 @@ class Course:
 
     @property
     def jobs(self) -> int:
-        """Runs side by side in a notebook's sweeps: two, or one where there is one core.
+        """Runs side by side in a notebook's sweeps: two where there are cores and memory for two.
 
         More would be faster on a large machine, and too many where a class shares it.
         ``OMP_NUM_THREADS=1`` makes it one.
         """
-        return min(2, machine.cores())
+        return min(2, machine.cores(), max(1, machine.free_memory_mb() // 1_500))
 
     @cached_property
     def tokenizer(self) -> PreTrainedTokenizerBase:

@@ -712,6 +712,14 @@ def test_a_settled_claim_shows_what_the_others_say(tmp_path, shown, capsys):
     )
 
 
+def test_the_first_notebooks_board_is_open_whatever_is_settled(shown, tmp_path, monkeypatch):
+    (tmp_path / "runs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    scoreboard.settle({10: claims.Finding("heads", False)}, "03")
+    scoreboard.scoreboard(None)
+    assert all(row[-1].startswith("○ open") for row in cells(shown[0]))
+
+
 def test_the_whole_board(tmp_path, shown):
     scoreboard.scoreboard(tmp_path, reveal=True)
     for row, number in zip(cells(shown[0]), paper.claims().index, strict=True):

@@ -195,7 +195,7 @@ def judged(beside: Mapping[str, str | Path | pd.DataFrame | RunStore]) -> dict:
 
 
 def scoreboard(
-    folder: str | Path = "runs",
+    folder: str | Path | None = "runs",
     reveal: bool = False,
     beside: Mapping[str, str | Path | pd.DataFrame | RunStore] | None = None,
 ) -> None:
@@ -203,15 +203,15 @@ def scoreboard(
 
     Parameters
     ----------
-    folder : str or path
-        Of the run store.
+    folder : str or path, optional
+        Of the run store; None shows the board before anything is settled.
     reveal : bool
         Show what the others say of open claims, too.
     beside : dict of str to str, path, pandas.DataFrame or RunStore, optional
         More results, such as those of another model or of a colleague, by name; see `judged`. They
         are shown for every claim that rows can settle.
     """
-    mine, rows, lines = settled(folder), [], []
+    mine, rows, lines = {} if folder is None else settled(folder), [], []
     own = judged(beside or {})
     others = sources() if reveal or mine else {}
     for number, claim in paper.claims().iterrows():

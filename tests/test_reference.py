@@ -64,7 +64,7 @@ def test_seeds_agree():
 
 
 def test_low_sparsities_are_free():
-    assert analysis.regimes(ROWS).free_up_to >= 0.3 and lost("prune_pretrain", 0.3) <= 1
+    assert analysis.regimes(ROWS).free_up_to >= 0.2 and lost("prune_pretrain", 0.3) <= 1
 
 
 def test_magnitude_beats_random():

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import paper, profiles, reference, weights
+from helpers import analysis, paper, profiles, reference, weights
 from helpers.lab import runs, store
 from helpers.lab.store import RunStore
 from helpers.lesson import claims, scoreboard
@@ -394,12 +394,12 @@ def test_every_source_says_something_of_every_claim():
         )
 
 
-WEIGHTS = pd.read_csv(profiles.ASSETS / "reference" / "weights.csv")
+WEIGHTS = reference.weights()
 
 
 @pytest.mark.parametrize("name", WEIGHTS.model.unique())
 def test_the_shipped_measurements_of_weights(name):
-    assert name in reference.NAMES.values()
+    assert name.split(",")[0] in reference.NAMES.values()
     table = WEIGHTS[(WEIGHTS.model == name) & (WEIGHTS.task != "all")]
     assert (table.groupby("task").seed.nunique() == 3).all()
     masks = table[table.quantity == "mask_difference"]
@@ -752,3 +752,22 @@ def test_sparsities_at_the_constant_answer_do_not_flatten_a_line():
     floor = rows({("majority", 0.0): 0.8}, task="cola", noise=0)
     found = claims.uneven_tasks(pd.concat([table, floor]))
     assert found.holds is True and "CoLA 20.0, SST-2 6.0" in found.evidence
+
+
+TINY_RATES = ("tiny", "tiny-gentle")
+
+
+def test_at_a_tenth_of_the_rate_the_papers_bounds_hold():
+    """As notebook 07's deep dive says in words."""
+    found = {
+        model: claims._judge_weights(WEIGHTS[WEIGHTS.model == model])
+        for model in ("pocket BERT", "pocket BERT, a tenth of the rate")
+    }
+    usual, gentle = found.values()
+    assert [usual[n].holds for n in (7, 8)] == [False, False]
+    assert [gentle[n].holds for n in (7, 8)] == [True, True]
+    of = WEIGHTS[WEIGHTS.quantity == "movement"].groupby(["model", "at"]).value.mean()
+    share = {model: of[model].iloc[0] / of[model].iloc[-1] for model in found}
+    assert share["pocket BERT, a tenth of the rate"] < share["pocket BERT"]
+    accuracy = {name: analysis.means(reference.rows(name))["dense", 0] for name in TINY_RATES}
+    assert accuracy["tiny-gentle"] < accuracy["tiny"] - 0.02

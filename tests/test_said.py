@@ -186,7 +186,7 @@ EXCUSED = {
         "06": ["1 point", "0.1 nats"],
         "07": ["five seeds", "1 point"],
         "09": ["three seeds"],
-        "docs/teaching.md": ["three seeds", "ten seeds"],
+        "docs/teaching.md": ["three seeds", "ten seeds", "ten times"],
     },
     "the paper's own sentence": {
         "03": ["65%"],

@@ -702,7 +702,7 @@ def _judge_tables():
 @cache
 def sources() -> dict[str, dict[int, Finding]]:
     """What the paper's own tables and all shipped results say: source → number → `Finding`."""
-    weights = pd.read_csv(profiles.ASSETS / "reference" / "weights.csv")
+    weights = reference.weights()
     ours = {
         label: judge(rows) | _judge_weights(weights[weights.model == label])
         for label, rows in reference.sources().items()

@@ -85,6 +85,18 @@ def _file(name, suffix):
 COSTS = ASSETS / "cost"
 
 
+def weights() -> pd.DataFrame:
+    """How fine-tuning moves weights, measured by ``benchmarks/weights.py``: a row a measurement.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, ``task`` ("all" for what needs no task), ``seed``, ``quantity``, ``at``
+        (the epoch, or the sparsity) and ``value``, a fraction.
+    """
+    return pd.read_csv(_file("weights", "csv"))
+
+
 def costs(name: str) -> pd.DataFrame:
     """The costs measured by ``benchmarks`` that ship with the course.
 

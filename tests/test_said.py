@@ -132,6 +132,7 @@ SAID = [
     ("07", "the learning rate (ours is {} to {} times as high)", rates_against_the_paper),
     ("08", "for 32 sentences it takes about {}% or more", csr_pays_for_many),
     ("06", "The two longer settings have {} seeds each", seeds_of("tiny-2000")),
+    ("07", "every task, {} seeds, as many epochs", seeds_of("tiny-gentle")),
     ("08", "with its intervals: {} seeds", seeds_of("later")),
     ("08", "under a bit mask it is {}% smaller", lambda: f"{100 * (1 - 0.6 - 1 / 32):.0f}"),
     ("docs/scaling.md", "{} steps of MLM training a second and {} of fine-tuning", rates_on_a_gpu),

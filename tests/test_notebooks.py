@@ -161,9 +161,7 @@ def test_cores_are_those_that_may_be_used(monkeypatch):
     assert machine.cores() == available
 
 
-def test_a_notebooks_sweep_makes_two_runs_where_there_are_cores_and_memory_for_two(
-    monkeypatch, tmp_path
-):
+def test_a_notebooks_sweep_makes_two_runs_where_there_are_cores_and_memory_for_two(monkeypatch):
     course = lesson.start()
     for cores, free, jobs in ((1, 9_000, 1), (2, 9_000, 2), (64, 9_000, 2), (8, 2_900, 1)):
         monkeypatch.setattr(machine, "cores", lambda cores=cores: cores)

@@ -729,6 +729,17 @@ def test_the_whole_board(tmp_path, shown):
             assert scoreboard.MARKS[found.verdict] in cell and found.verdict in cell
 
 
+def test_concluding_settles_and_shows(shown, tmp_path):
+    scoreboard.conclude({7: YES, 8: NO}, "07", tmp_path, {"others": {7: NO}}, numbers=[7])
+    assert scoreboard.settled(tmp_path) == {7: YES, 8: NO}
+    page = shown[0]["text/html"]
+    assert paper.claims().claim[7] in page and paper.claims().claim[8] not in page
+    assert "others" in page and "MiniLM-L6" not in page
+    scoreboard.conclude({10: NO}, "03", tmp_path)
+    assert paper.claims().claim[10] in shown[1]["text/html"]
+    assert "MiniLM-L6" in shown[1]["text/html"]
+
+
 def test_evidence_claim_by_claim(shown):
     scoreboard.evidence({claims.YOURS: {2: OPEN}} | claims.sources(), [2, 3])
     page = shown[0]["text/html"]

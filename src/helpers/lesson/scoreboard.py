@@ -172,6 +172,29 @@ def evidence(findings: dict[str, dict[int, Finding]], numbers: Iterable[int]) ->
     _show(overview + folded, lines)
 
 
+def conclude(
+    findings: dict[int, Finding],
+    notebook: str,
+    folder: str | Path = "runs",
+    others: dict[str, dict[int, Finding]] | None = None,
+    numbers: Iterable[int] | None = None,
+) -> None:
+    """Put what a notebook has found on the scoreboard, and show what others say beside it.
+
+    Parameters
+    ----------
+    findings, notebook, folder
+        As for `settle`.
+    others : dict of str to (dict of int to Finding), optional
+        Default `claims.sources()`.
+    numbers : iterable of int, optional
+        Claims to show; default all of `findings`.
+    """
+    settle(findings, notebook, folder)
+    beside = sources() if others is None else others
+    evidence({YOURS: findings} | beside, findings if numbers is None else numbers)
+
+
 def judged(beside: Mapping[str, str | Path | pd.DataFrame | RunStore]) -> dict:
     """What results of any model and settings say of the claims.
 

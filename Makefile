@@ -44,6 +44,7 @@ lint: setup  ## check style, format and types
 	@$(BIN)/python -m mypy
 
 lab: setup  ## open the course in JupyterLab
+	@$(BIN)/jupyter-trust notebooks/*.ipynb > /dev/null  # drawings and tables show before a cell is run
 	@$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
 
 figure: setup  ## draw the README's figure again, from the reference results

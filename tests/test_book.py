@@ -530,6 +530,11 @@ MOVE = """async () => {
             if (!(await until(() => image.complete)) || !image.naturalWidth)
                 failed.push(`${where(box)} shows no picture`);
     }
+    const asked = [...document.querySelectorAll(".prediction")].map((f) => f.dataset.question);
+    for (const outcome of document.querySelectorAll(".outcome"))
+        if (asked.includes(JSON.parse(outcome.dataset.outcome).question)
+            && outcome.closest(".cell_output").querySelector("img")?.checkVisibility())
+            failed.push("an answer stands open");
     for (const form of document.querySelectorAll(".prediction")) {
         form.requestSubmit();
         const radio = form.querySelector("input[type=radio]"), said = form.querySelector(".said");
@@ -540,6 +545,7 @@ MOVE = """async () => {
         }
         if (!said.innerText.startsWith("You say")) failed.push(form.dataset.question);
     }
+    if (document.querySelector(".covered")) failed.push("an answer stays covered");
     return failed;
 }"""
 # What a reader would stumble over, whatever the width

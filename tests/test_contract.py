@@ -10,6 +10,7 @@ from tools import notebooks
 
 MACHINE_PATH = re.compile(r"(?<![\w.~])/(work|root|home|tmp|Users)\b|\b[A-Z]:\\\\\w")
 ROWS = ["You will", "Time and memory", "Builds on", "Paper"]
+VIEW = "application/vnd.jupyter.widget-view+json"
 SUMMARY = re.compile(r"## What (we found, beside what the paper says|you take with you)")
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 
@@ -132,6 +133,17 @@ def test_committed_as_run_from_top_to_bottom(name):
     assert not [output.text for output in outputs if output.get("name") == "stderr"], (
         "a warning was left"
     )
+
+
+@each_notebook
+def test_readable_where_no_widget_shows(name):
+    """On GitHub, or before a kernel runs: words, no expressions, no bar that stands still."""
+    for cell in code_cells(name):
+        for output in cell.outputs:
+            plain = output.get("data", {}).get("text/plain", "")
+            assert "(children=" not in plain and not notebooks.PROGRESS.match(plain)
+            if "predictions." in cell.source and VIEW in output.get("data", {}):
+                assert plain.startswith("Predict first: ") and "<" not in plain
 
 
 @each_notebook

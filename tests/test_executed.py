@@ -46,3 +46,13 @@ def test_figures_keep_size_and_colours_with_fewer_bytes():
     assert len(once) < 0.6 * len(base64.b64encode(png.getvalue()))
     notebooks.reduce_colours(notebook)
     assert notebook.cells[0].outputs[0].data["image/png"] == once
+
+
+def test_bars_are_not_kept():
+    bars = ["  0%|          | 0/10 [00:00<?, ?it/s]", "sweep: 0it [00:00, ?it/s]"]
+    bars.append("trainings: 100%|██████████| 4/4 [01:00:02<00:00,  2.51s/it]")
+    plain = [*bars, "Predict first: how many it/s?"]
+    outputs = [new_output("display_data", {"text/plain": text}) for text in plain]
+    notebook = new_notebook(cells=[new_code_cell(outputs=outputs)])
+    notebooks.normalise(notebook)
+    assert [output.data["text/plain"] for output in notebook.cells[0].outputs] == plain[-1:]

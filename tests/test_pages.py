@@ -279,9 +279,17 @@ def test_a_prediction_meets_its_outcome_on_the_figure(page, monkeypatch):
         known = page.evaluate(f"typeof {'play' if script[0] == 'e' else 'against'} === 'function'")
         if not known:
             page.add_script_tag(path=DOCS / "_static" / script)
+    page.add_style_tag(path=DOCS / "_static" / "book.css")
     page.evaluate("document.querySelectorAll('.prediction').forEach(startPrediction)")
+    page.evaluate("document.querySelectorAll('.outcome').forEach(coverAnswer)")
+    assert page.locator("img").is_hidden() and page.locator(".cover").is_visible()
+    page.locator(".cover button").click()  # who will not guess may look
+    assert page.locator("img").is_visible() and page.locator(".cover").count() == 0
+    page.evaluate("coverAnswer(document.querySelector('.outcome'))")
+    assert page.locator("img").is_hidden()
     page.locator("input").fill("45")
-    page.locator("button").click()
+    page.locator("form button").click()
+    assert page.locator("img").is_visible()
     assert page.locator(".said").inner_text() == "You say 45%. Read on to see."
     assert page.locator(".outcome").inner_text() == "You said 45%; it is 60%, 15 points more."
     assert page.locator(".guess").count() == 1

@@ -82,3 +82,10 @@ def test_a_whole_sentence_is_silent_about_a_prediction_that_nobody_made():
     assert which.against("late", "It is {}.") == "It is **late**."
     which.commit("early")
     assert which.against("late", "It is {}.") == "It is **late**. You predicted early."
+
+
+def test_the_question_stands_where_no_widget_can():
+    guess = predictions.number(f"What <b>share</b> of A &amp; B {'is left ' * 30}?")
+    words = f"Predict first: What share of A & B {'is left ' * 30}?"
+    assert repr(guess) == words and guess._repr_mimebundle_()["text/plain"] == words
+    assert "application/vnd.jupyter.widget-view+json" in guess._repr_mimebundle_()

@@ -31,6 +31,8 @@ from helpers.lesson import page
 
 ROOT = Path(__file__).parent.parent
 
+# A progress bar without its widget stands still for ever
+PROGRESS = re.compile(r".*\[\d\d:\d\d<?.*(it/s|s/it)")
 STATED = re.compile(r"the cells take [\d.]+ minutes and [\d.]+ GB on \w+ CPU cores?")
 
 
@@ -158,6 +160,12 @@ def normalise(notebook: NotebookNode) -> None:
     reduce_colours(notebook)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not PROGRESS.match(_plain(output))]
+
+
+def _plain(output):
+    return output.get("data", {}).get("text/plain", "")
 
 
 def said(output: NotebookNode) -> str:

@@ -87,6 +87,23 @@ function drawGuess(node, guess, { marks }) {
   frame.append(line);
 }
 
+/* What an outcome's cell shows stays covered until the prediction is made, or the reader asks. */
+function coverAnswer(node) {
+  const outputs = node.closest(".cell_output"), { question } = JSON.parse(node.dataset.outcome);
+  const asked = [...document.querySelectorAll(".prediction")].some((form) => form.dataset.question === question);
+  if (!asked || !outputs || outputs.classList.contains("covered")) return;
+  const button = element("button", { type: "button" }, "Show it now");
+  button.addEventListener("click", () => uncoverAnswer(node));
+  outputs.prepend(element("p", { className: "cover" }, "The answer appears here once you commit to a prediction above. ", button));
+  outputs.classList.add("covered");
+}
+
+function uncoverAnswer(node) {
+  const outputs = node.closest(".cell_output");
+  outputs?.classList.remove("covered");
+  outputs?.querySelector(".cover")?.remove();
+}
+
 function startPrediction(form) {
   const said = form.querySelector(".said"), slider = form.querySelector("input[type=range]");
   const unit = form.dataset.unit ?? "", shown = form.querySelector("output");
@@ -101,6 +118,7 @@ function startPrediction(form) {
     document.querySelectorAll(".outcome").forEach((node) => {
       const outcome = JSON.parse(node.dataset.outcome);
       if (outcome.question !== form.dataset.question) return;
+      uncoverAnswer(node);
       node.textContent = against(guess, outcome);
       drawGuess(node, guess, outcome);
     });
@@ -139,6 +157,7 @@ function startExercise(pre) {
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".forgets").forEach((box) => whenNear(box, startForgets));
   document.querySelectorAll(".prediction").forEach(startPrediction);
+  document.querySelectorAll(".outcome").forEach(coverAnswer);
   document.querySelectorAll(".cell_output > img, .still img").forEach(keepReadable);
   document.querySelectorAll(".cell_input pre").forEach((pre) => {
     if (pre.textContent.includes("exercises.check(")) startExercise(pre);

@@ -1,4 +1,4 @@
-"""How wide controls and figures are: as wide as they need, but not wider than the page."""
+"""How controls and figures stand on the page: not wider than it, and in words where none show."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,6 +14,22 @@ def wide(width: int = 420, description: int = 110) -> dict[str, Any]:
         "layout": ipywidgets.Layout(width=f"{width}px", max_width=FIT),
         "style": {"description_width": f"{description}px"},
     }
+
+
+class Column(ipywidgets.VBox):
+    """Widgets below each other, with words for where no widget is shown: GitHub, or no kernel.
+
+    ipywidgets would print the beginning of its Python expression.
+    """
+
+    words = "A widget: run this cell, and it moves."
+
+    def __repr__(self) -> str:
+        return self.words
+
+    def _repr_mimebundle_(self, **kwargs):
+        # ipywidgets cuts long words off
+        return super()._repr_mimebundle_(**kwargs) | {"text/plain": self.words}
 
 
 def percents(sparsities: Iterable[float]) -> str:

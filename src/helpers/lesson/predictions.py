@@ -4,6 +4,7 @@ Beside it stands what comes out.
 """
 
 import html
+import re
 from collections.abc import Sequence
 
 import ipywidgets
@@ -12,12 +13,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
 from . import page
-from .layout import FIT, wide
+from .layout import FIT, Column, wide
 
 COLOR = "black"  # no condition in the figures has it
 
 
-class Prediction(ipywidgets.VBox):
+class Prediction(Column):
     """A question, a control for the answer, and a button that commits to it.
 
     Made by `number` or `choice`. As long as nobody has committed, `value` is None, `draw` draws
@@ -31,6 +32,7 @@ class Prediction(ipywidgets.VBox):
 
     def __init__(self, question: str, control: ipywidgets.Widget, unit: str = ""):
         self.value, self.unit, self.question = None, unit, question
+        self.words = f"Predict first: {html.unescape(re.sub('<[^>]+>', '', question))}"
         self._place = None
         self.control, self.readout = control, ipywidgets.HTML()
         self.button = ipywidgets.Button(

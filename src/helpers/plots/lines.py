@@ -368,7 +368,7 @@ def beside_the_course(
     ax.set_title(textwrap.fill(f"Lost against dense: {', '.join(lost)}", 70))
     label = METRIC_LABEL.get(metric, metric)
     ax.set_ylabel(RELATIVE_LABEL.get(metric, f"{label} against dense"))
-    ax.set_xlim(right=1.005 * edge)  # the names stand outside the frame
+    ax.set_xlim(right=1.02 * edge)  # the names stand outside the frame
     return label_ends(ends, sparsity_axis(ax))
 
 

@@ -60,7 +60,8 @@ def use_style() -> None:
             "figure.dpi": 90,
             "savefig.bbox": "tight",
             "axes.titlesize": "medium",
-            "legend.frameon": False,
+            "legend.frameon": True,  # a ground, but no edge: grid lines do not run through names
+            "legend.edgecolor": "none",
             "legend.fontsize": "small",
             "axes.titlelocation": "left",
         }
@@ -133,7 +134,7 @@ def label_ends(labels: Mapping[str, tuple[float, float, Any]], ax: Axes | None =
     for name, (x, y, color) in sorted(labels.items(), key=lambda item: item[1][1]):
         lines = 1 + name.count("\n")
         lowest = max(y, lowest + gap * (lines + 1) / 2)
-        place: Look = {"xytext": (9, 0), "textcoords": "offset points", "va": "center"}
+        place: Look = {"xytext": (12, 0), "textcoords": "offset points", "va": "center"}
         ax.annotate(name, (x, lowest), color=color, fontsize=9.5, annotation_clip=False, **place)
         lowest += gap * (lines - 1) / 2
     return ax
@@ -168,5 +169,5 @@ def legend_at_ends(ax: Axes | None = None) -> Axes:
     legend.remove()
     if others:
         ax.legend(handles=others)
-    ax.set_xlim(right=edge + 0.005 * (edge - ax.dataLim.x0))  # the names stand outside the frame
+    ax.set_xlim(right=edge + 0.02 * (edge - ax.dataLim.x0))  # the names stand outside the frame
     return label_ends(ends, ax)

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .. import page
-from ..layout import FIT, wide
+from ..layout import FIT, Column, wide
 
 DPI = 80
 LEVELS = tuple(np.arange(100) / 100)  # the sparsities that a slider reaches
@@ -78,7 +78,7 @@ def offered(control: ipywidgets.Widget) -> list | None:
     return [False, True] if isinstance(control.value, bool) else None
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(Column):
     """Controls above a figure and its sentence.
 
     Most of the time of a drawing goes into axes and labels. So what a slider moves is drawn over a
@@ -164,7 +164,7 @@ class Explorer(ipywidgets.VBox):
         self.picture.value, self.readout.value = self.at()
 
 
-class TextExplorer(ipywidgets.VBox):
+class TextExplorer(Column):
     """Controls above an answer in words.
 
     Parameters

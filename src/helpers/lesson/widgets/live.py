@@ -17,11 +17,11 @@ from ...lab.store import COLUMNS as ROWS
 from ...lab.store import RunStore
 from ...own import from_words
 from ...tasks import COLUMNS, Task, get, title, with_own
-from ..layout import wide
+from ..layout import Column, wide
 from .base import choice, picture_of, plain, printing_into, readout_of, render
 
 
-class LiveFigure(ipywidgets.VBox):
+class LiveFigure(Column):
     """A figure that new results join one by one: ``sweep(runs, on_result=figure.add)``.
 
     Parameters
@@ -108,7 +108,7 @@ def _point(row, metric):
     return f"{CONDITIONS[row.condition].label}{where} <b>{value}</b>"
 
 
-class ExperimentForm(ipywidgets.VBox):
+class ExperimentForm(Column):
     """Controls, and a button that carries out the runs they stand for; the results join a figure.
 
     Parameters

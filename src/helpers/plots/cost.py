@@ -194,17 +194,21 @@ def accuracy_against_time(
     matplotlib.axes.Axes
     """
     ax = ax or plt.gca()
-    for name, (line, style) in kinds.items():
+    for number, (name, (line, style)) in enumerate(kinds.items()):
         ends = np.stack([line["mean"] - line.low, line.high - line["mean"]])
         look: Look = {"color": style.color, "marker": style.marker, "markersize": 8, "capsize": 3}
         ax.errorbar(line.ms, 100 * line["mean"], yerr=100 * ends, label=name, **look)
-        for sparsity, ms, mean in zip(line.index, line.ms, line["mean"]):
-            place: Look = {"xytext": (7, 4), "textcoords": "offset points", "fontsize": 9}
-            ax.annotate(f"{sparsity:.0%}", (ms, 100 * mean), **place)
+        # names at the left of the first line, at the right of the others; in turns above and below
+        aside: Look = {"fontsize": 9, "ha": "left" if number else "right"}
+        for turn, (sparsity, ms, mean) in enumerate(zip(line.index, line.ms, line["mean"])):
+            shift = (7 if number else -7, -12 if turn % 2 else 5)
+            place: Look = {"xytext": shift, "textcoords": "offset points"}
+            ax.annotate(f"{sparsity:.0%}", (ms, 100 * mean), **place, **aside)
     style, (ms, accuracy) = CONDITIONS["dense"], dense
     look = {"color": style.color, "marker": style.marker, "linestyle": ""}
     ax.plot(ms, 100 * accuracy, label="dense, nothing pruned", **look)
     ax.axhline(100 * accuracy, color="0.35", linestyle="--", linewidth=1)
+    ax.margins(x=0.12)
     ax.set_xlim(0)
     ax.set_ylabel(METRIC_LABEL["accuracy"])
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)

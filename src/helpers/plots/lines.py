@@ -144,11 +144,11 @@ def floor_lines(table: pd.DataFrame, metric: str, ax: Axes | None = None) -> Non
     ax = ax or plt.gca()
     # where the lines leave room: dense at the right, the others left, above and below theirs
     places = {
-        "dense": ("--", 0.995, "right", "bottom"),
-        "from_scratch": (":", 0.005, "left", "bottom"),
-        "majority": ("-.", 0.005, "left", "top"),
+        "dense": ("--", 0.995, "right", 2),
+        "from_scratch": (":", 0.005, "left", 2),
+        "majority": ("-.", 0.005, "left", -2),
     }
-    for condition, (style, x, side, above) in places.items():
+    for condition, (style, x, side, points) in places.items():
         level = table[table.condition == condition]["mean"]
         if level.empty or metric == "mlm_loss":
             continue
@@ -158,9 +158,11 @@ def floor_lines(table: pd.DataFrame, metric: str, ax: Axes | None = None) -> Non
             CONDITIONS[condition].label,
             (x, y),
             xycoords=("axes fraction", "data"),
-            fontsize=8,
+            xytext=(0, points),
+            textcoords="offset points",
+            fontsize=9,
             ha=side,
-            va=above,
+            va="bottom" if points > 0 else "top",
             color="0.3",
         )
 
@@ -368,7 +370,6 @@ def beside_the_course(
     ax.set_title(textwrap.fill(f"Lost against dense: {', '.join(lost)}", 70))
     label = METRIC_LABEL.get(metric, metric)
     ax.set_ylabel(RELATIVE_LABEL.get(metric, f"{label} against dense"))
-    ax.set_xlim(right=1.02 * edge)  # the names stand outside the frame
     return label_ends(ends, sparsity_axis(ax))
 
 

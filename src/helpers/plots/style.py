@@ -115,7 +115,8 @@ def reference_line(
 def label_ends(labels: Mapping[str, tuple[float, float, Any]], ax: Axes | None = None) -> Axes:
     """Write the name of each line beside its right end, apart where two ends nearly meet.
 
-    Call it when the y axis has its final limits.
+    The x axis ends just behind the last point, so the names stand outside the frame. Call it when
+    the y axis has its final limits.
 
     Parameters
     ----------
@@ -128,6 +129,10 @@ def label_ends(labels: Mapping[str, tuple[float, float, Any]], ax: Axes | None =
     matplotlib.axes.Axes
     """
     ax = ax or plt.gca()
+    if not labels:
+        return ax
+    edge = max(x for x, *_ in labels.values())
+    ax.set_xlim(right=edge + 0.02 * (edge - ax.get_xlim()[0]))
     inches = ax.get_window_extent().height / ax.figure.dpi
     bottom, top = ax.get_ylim()
     gap, lowest = (top - bottom) * 0.2 / max(inches, 1), -np.inf
@@ -169,5 +174,4 @@ def legend_at_ends(ax: Axes | None = None) -> Axes:
     legend.remove()
     if others:
         ax.legend(handles=others)
-    ax.set_xlim(right=edge + 0.02 * (edge - ax.dataLim.x0))  # the names stand outside the frame
     return label_ends(ends, ax)

@@ -223,7 +223,7 @@ def experiment_form(
         ),
         "task": choice([(title(t), t) for t in tasks], "task", first.name),
         "data": ipywidgets.Text(
-            placeholder="or your own: reviews.csv text=review label=stars",
+            placeholder="reviews.csv text=review label=stars",
             description="data",
             continuous_update=False,
             **wide(),

@@ -382,14 +382,12 @@ def spared_heads(heads: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ends = [of_layer["mean"] - of_layer.low, of_layer.high - of_layer["mean"]]
         look = _head_look(layer) | {"label": f"layer {layer}"}
         ax.errorbar(100 * of_layer.pruned, of_layer["mean"], ends, capsize=3, ms=7, **look)
-    ordered = heads.sort_values("pruned")
-    for number, (name, pruned, mean) in enumerate(
-        zip(ordered.index, ordered.pruned, ordered["mean"])
-    ):
-        # neighbours have their names in different places
-        where = ((-22, 4), (6, 6), (6, -15), (-22, -15))[number % 4]
-        place: Look = {"xytext": where, "textcoords": "offset points", "fontsize": 9}
-        ax.annotate(name, (100 * pruned, mean), **place)
+    # above one interval, below the next: neighbours have their names in different places
+    for number, head in enumerate(heads.sort_values("pruned").itertuples()):
+        end, points, side = ((head.high, 3, "bottom"), (head.low, -3, "top"))[number % 2]
+        place: Look = {"xytext": (0, points), "textcoords": "offset points", "fontsize": 9}
+        ax.annotate(str(head.Index), (100 * head.pruned, end), ha="center", va=side, **place)
+    ax.margins(y=0.1)
     ax.axhline(0, color="0.4", linewidth=1)
     ax.set_xlabel("share of the head that is pruned at 60% (%)")
     ax.set_ylabel("cost of removing it (nats, 95% interval)")

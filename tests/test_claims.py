@@ -336,7 +336,7 @@ def test_verdicts_of_the_papers_own_tables():
                 2: False,
                 3: True,
                 4: True,
-                5: None,
+                5: True,
                 6: True,
                 7: False,
                 8: False,

@@ -53,6 +53,9 @@ def test_bars_are_not_kept():
     bars.append("trainings: 100%|██████████| 4/4 [01:00:02<00:00,  2.51s/it]")
     plain = [*bars, "Predict first: how many it/s?"]
     outputs = [new_output("display_data", {"text/plain": text}) for text in plain]
+    trainer = "<div><progress value='200' max='200'></progress><table></table></div>"
+    outputs += [new_output("display_data", {"text/html": page}) for page in (trainer, "<table>")]
     notebook = new_notebook(cells=[new_code_cell(outputs=outputs)])
     notebooks.normalise(notebook)
-    assert [output.data["text/plain"] for output in notebook.cells[0].outputs] == plain[-1:]
+    kept = [[*output.data.values()] for output in notebook.cells[0].outputs]
+    assert kept == [[plain[-1]], ["<table>"]]

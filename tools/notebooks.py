@@ -31,7 +31,7 @@ from helpers.lesson import page
 
 ROOT = Path(__file__).parent.parent
 
-# A progress bar without its widget stands still for ever
+# A bar; without its widget it would stand still for ever
 PROGRESS = re.compile(r".*\[\d\d:\d\d<?.*(it/s|s/it)")
 STATED = re.compile(r"the cells take [\d.]+ minutes and [\d.]+ GB on \w+ CPU cores?")
 
@@ -161,11 +161,15 @@ def normalise(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if not PROGRESS.match(_plain(output))]
+            cell.outputs = [output for output in cell.outputs if not is_progress(output)]
 
 
-def _plain(output):
-    return output.get("data", {}).get("text/plain", "")
+def is_progress(output: NotebookNode) -> bool:
+    """Whether an output shows progress: a bar, or the Trainer's table of losses."""
+    data = output.get("data", {})
+    return bool(PROGRESS.match(data.get("text/plain", ""))) or "<progress" in data.get(
+        "text/html", ""
+    )
 
 
 def said(output: NotebookNode) -> str:

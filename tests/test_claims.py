@@ -350,15 +350,15 @@ def test_verdicts_of_the_papers_own_tables():
             {
                 1: None,
                 2: None,
-                3: None,
-                4: None,
+                3: True,
+                4: True,
                 5: None,
                 6: None,
                 7: True,
                 8: True,
                 9: False,
                 10: True,
-                11: None,
+                11: False,
             },
         ),
         (

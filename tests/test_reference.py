@@ -103,7 +103,7 @@ def test_the_note_tells_how_they_were_made():
 @pytest.mark.parametrize(
     "name, tasks, sparsities, seeds",
     [
-        ("bert-tiny", {"sst2", "qnli"}, {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}, 5),
+        ("bert-tiny", {"sst2", "qnli"}, {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}, 10),
         ("minilm", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}, 3),
     ],
 )

@@ -395,6 +395,9 @@ def fits_without_recovering(rows: pd.DataFrame) -> Finding:
     return together([fit, Finding(told, None, few, _hardest(open_rows, open_rows["mean"].abs()))])
 
 
+_FOUR = "four sparsities of information deletion above the constant answer"
+
+
 def _curves(rows):
     """MLM losses and accuracies of the tasks with transfer, by task: each seeds × sparsities.
 
@@ -425,7 +428,7 @@ def straight_lines(rows: pd.DataFrame) -> Finding:
     """Claim 5; with one run a cell the interval is Fisher's, over the points."""
     curves = _curves(rows)
     if not curves:
-        return _not_run("information deletion was run at less than four sparsities")
+        return _not_run(f"no task with transfer has {_FOUR}")
     lines = pd.DataFrame(
         {task: analysis.line_explains(*_arrays(wide)) for task, wide in curves.items()}
     ).T
@@ -463,7 +466,7 @@ def uneven_tasks(rows: pd.DataFrame) -> Finding:
     curves = _curves(rows)
     pairs = list(itertools.permutations(curves, 2))
     if not pairs:
-        return _not_run("information deletion was run at less than four sparsities on two tasks")
+        return _not_run(f"no two tasks with transfer have {_FOUR}")
     contrasts = []
     for steep, flat in pairs:
         shared = curves[steep].index.intersection(curves[flat].index)

@@ -562,6 +562,15 @@ LOOK = """() => {
 }"""
 
 
+# Grounds of questions that are not the page's own when it is dark
+DARK = """() => {
+    document.documentElement.dataset.theme = "dark";
+    return [...document.querySelectorAll(".cell_output .text_html:has(.prediction)")]
+        .map((output) => getComputedStyle(output).backgroundColor)
+        .filter((ground) => ground !== "rgba(0, 0, 0, 0)");
+}"""
+
+
 def listen(page, name, wrong):
     """Note what a page asks the web for and what goes wrong in it."""
 
@@ -594,6 +603,7 @@ def test_every_page_lives_without_a_kernel_and_without_the_web(book):
                 page.set_viewport_size({"width": width, "height": 850})
                 page.wait_for_timeout(300)
                 wrong += [(name, width, what) for what in page.evaluate(LOOK)]
+            wrong += [(name, "in the dark", ground) for ground in page.evaluate(DARK)]
             alive |= set(
                 page.evaluate("[...document.querySelectorAll('.ready')].map(b => b.className)")
             )

@@ -167,9 +167,8 @@ def normalise(notebook: NotebookNode) -> None:
 def is_progress(output: NotebookNode) -> bool:
     """Whether an output shows progress: a bar, or the Trainer's table of losses."""
     data = output.get("data", {})
-    return bool(PROGRESS.match(data.get("text/plain", ""))) or "<progress" in data.get(
-        "text/html", ""
-    )
+    bar = PROGRESS.match(data.get("text/plain", ""))
+    return bool(bar) or "<progress" in data.get("text/html", "")
 
 
 def said(output: NotebookNode) -> str:

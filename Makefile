@@ -43,8 +43,9 @@ lint: setup  ## check style, format and types
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m mypy
 
+# Trusted notebooks show their drawings and tables before a cell is run.
 lab: setup  ## open the course in JupyterLab
-	@$(BIN)/jupyter-trust notebooks/*.ipynb > /dev/null  # drawings and tables show before a cell is run
+	@$(BIN)/python -m nbformat.sign notebooks/*.ipynb > /dev/null
 	@$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
 
 figure: setup  ## draw the README's figure again, from the reference results

@@ -231,6 +231,10 @@ def test_tasks_without_transfer_have_nothing_to_lose():
         and "CoLA 3.0, SST-2 2.0" in found.evidence
         and "MRPC" not in found.evidence
     )
+    found = claims.uneven_tasks(table[table.task != "cola"])
+    assert found.verdict == "cannot say" and "worth 5 points or more" in found.settles
+    found = claims.uneven_tasks(table[table.task == "sst2"])
+    assert found.verdict == "not run" and found.settles is None
 
 
 @pytest.mark.parametrize(

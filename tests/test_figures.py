@@ -87,20 +87,6 @@ def test_a_histogram_of_spreads_counts_each_matrix(axes):
     assert "standard deviation" in axes.get_xlabel()
 
 
-def test_each_head_is_a_dot(axes):
-    rows = pd.DataFrame(
-        {
-            "overall": [0.3, 0.3, 0.6, 0.6],
-            "layer": [0, 1, 0, 1],
-            "sparsity": [0.25, 0.35, 0.5, 0.7],
-        }
-    )
-    plots.head_dots(rows, "Each dot is an attention head", axes)
-    drawn = np.concatenate([dots.get_offsets() for dots in axes.collections])
-    assert sorted(drawn[:, 1]) == pytest.approx([25, 35, 50, 70])
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["30", "60"]
-
-
 def test_comparisons_that_call_it_free_have_a_line_each_and_the_margin(axes):
     losses = np.linspace(0, 5, 11)
     shares = {"one": 100 - losses, "two": 50 - losses}

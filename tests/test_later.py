@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from transformers import BertForSequenceClassification, Trainer, TrainerCallback, TrainingArguments
 
-from helpers import conditions, pruning, structure, tasks, training
+from helpers import conditions, pruning, structure, training
 from helpers.lab import experiment, recipes, runs, store
 
 
@@ -199,4 +199,3 @@ def test_unknown_conditions_name_the_later_ones_too():
     with pytest.raises(ValueError, match="lottery"):
         runs.Run("wanda", "cola")
     assert set(conditions.LATER) | set(conditions.OF_THE_PAPER) == set(conditions.CONDITIONS)
-    assert tasks.check_task("cola") == "cola"

@@ -399,18 +399,27 @@ _FOUR = "four sparsities of information deletion above the constant answer"
 
 
 def _curves(rows):
-    """MLM losses and accuracies of the tasks with transfer, by task: each seeds × sparsities.
+    """MLM losses and accuracies of the tasks, by task: each seeds × sparsities.
 
     Tasks with less than four sparsities above the constant answer are left out.
     """
     curves = {}
-    points = analysis.loss_and_accuracy(_with_transfer(rows), by_seed=True)
+    points = analysis.loss_and_accuracy(rows, by_seed=True)
     for task, of_task in points.groupby("task"):
         wide = of_task.pivot(index="seed", columns="sparsity", values=["mlm_loss", "accuracy"])
         wide = wide.dropna()  # seeds that were run at every sparsity
         if len(wide) and wide["accuracy"].shape[1] >= 4 and (of_task.sparsity > 0).any():
             curves[task] = wide
     return curves
+
+
+def _no_task(rows, words, tasks):
+    """Open, since too few tasks have enough sparsities, or too few of those have transfer."""
+    told = f"no {words} with transfer {'has' if tasks == 1 else 'have'} {_FOUR}"
+    if len(_curves(rows)) < tasks:
+        return _not_run(told)
+    settles = f"Run more tasks on which pre-training is worth {100 * LITTLE:.0f} points or more."
+    return Finding(told, None, None, settles)
 
 
 def _arrays(wide):
@@ -426,9 +435,9 @@ def _arrays(wide):
 )
 def straight_lines(rows: pd.DataFrame) -> Finding:
     """Claim 5; with one run a cell the interval is Fisher's, over the points."""
-    curves = _curves(rows)
+    curves = _curves(_with_transfer(rows))
     if not curves:
-        return _not_run(f"no task with transfer has {_FOUR}")
+        return _no_task(rows, "task", 1)
     lines = pd.DataFrame(
         {task: analysis.line_explains(*_arrays(wide)) for task, wide in curves.items()}
     ).T
@@ -463,10 +472,10 @@ def straight_lines(rows: pd.DataFrame) -> Finding:
 )
 def uneven_tasks(rows: pd.DataFrame) -> Finding:
     """Claim 6: for each pair of tasks, the slope of one minus twice the slope of the other."""
-    curves = _curves(rows)
+    curves = _curves(_with_transfer(rows))
     pairs = list(itertools.permutations(curves, 2))
     if not pairs:
-        return _not_run(f"no two tasks with transfer have {_FOUR}")
+        return _no_task(rows, "two tasks", 2)
     contrasts = []
     for steep, flat in pairs:
         shared = curves[steep].index.intersection(curves[flat].index)

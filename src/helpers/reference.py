@@ -60,7 +60,7 @@ def note(name: str, commands: bool = True) -> str:
     made = json.loads(_file(name, "json").read_text())
     seeds = ", ".join(map(str, made["seeds"]))
     text = (
-        f"Reference results '{name}': {made['runs']} runs with seeds {seeds}, "
+        f"Reference results '{name}': {made['runs']:,} runs with seeds {seeds}, "
         f"at most {made['train_rows']:,} training and {made['dev_rows']:,} validation examples "
         f"a task, {made['mlm_steps']:,} MLM steps; {made['date']}, {made['machine']}, "
         f"{made['wall_minutes']} minutes of one core."

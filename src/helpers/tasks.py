@@ -117,11 +117,6 @@ def get(task: str | Task, profile: Profile | None = None) -> Task:
     return known[task]
 
 
-def check_task(task: str) -> str:
-    """Return the name of a GLUE task, or raise a ValueError that lists the valid ones."""
-    return get(task).name
-
-
 def with_own(profile: Profile, task: str | Task) -> Profile:
     """The profile, with a task of one's own among those that it knows.
 

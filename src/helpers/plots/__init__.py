@@ -34,7 +34,6 @@ from .matrices import (
     ATTENTION,
     PRUNED_COLOR,
     cost_dots,
-    head_dots,
     kept_by_matrix,
     kept_shares,
     layer_grid,

@@ -304,32 +304,6 @@ def _head_look(layer):
     return {"color": COLORS[(0, 1, 2)[layer % 3]], "marker": "os^"[layer % 3], "linestyle": ""}
 
 
-def head_dots(rows: pd.DataFrame, title: str, ax: plt.Axes | None = None) -> plt.Axes:
-    """The share of each attention head that is pruned, a dot a head (Fig. 4, left).
-
-    Parameters
-    ----------
-    rows : pandas.DataFrame
-        A row a head: ``overall``, the sparsity of every matrix; ``layer``; ``sparsity``, that of
-        the head. Sparsities are fractions.
-    title : str
-    ax : matplotlib.axes.Axes, optional
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-    """
-    percent = rows.assign(
-        sparsity=100 * rows.sparsity, overall=(100 * rows.overall).round().astype(int)
-    )
-    look = {"palette": "colorblind", "size": 8, "alpha": 0.8, "dodge": True}
-    ax = sns.stripplot(percent, x="overall", y="sparsity", hue="layer", ax=ax or plt.gca(), **look)
-    ax.set_xlabel("sparsity of every matrix (%)")
-    ax.set_ylabel("share of a head that is pruned (%)")
-    ax.set_title(title)
-    return ax
-
-
 def named_heads(heads: pd.DataFrame, band: tuple[float, float], ax: Axes | None = None) -> Axes:
     """The share of each attention head that is pruned, each with its name, and a shaded band.
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from helpers import analysis, paper, profiles, reference, weights
-from helpers.lab import runs, store
+from helpers.lab import results, runs, store
 from helpers.lab.store import RunStore
 from helpers.lesson import claims, scoreboard
 
@@ -532,23 +532,38 @@ def test_longer_fine_tuning_is_no_evidence():
     assert claims.before_as_good(unequal(better)).holds is False
     assert claims.before_as_good(unequal(better, **twice)).holds is None
     assert claims.before_as_good(unequal(as_good, **twice)).holds is True
+    longer = {"deletion_epochs": ((0, 3), (0.6, 5))}
     assert claims.fits_without_recovering(unequal(fit(0.8, 0.3))).holds is True
     assert claims.fits_without_recovering(unequal(fit(0.8, 0.3), **longer)).holds is None
     assert claims.fits_without_recovering(unequal(fit(0.8, 0.5), **longer)).holds is False
 
 
+def test_only_the_two_that_are_compared_count():
+    """A third condition's epochs, or a lead of the one that loses, take no evidence away."""
+    won = both({0.9: 0.5}, {0.9: 0.6})
+    two, six = {"before_after_epochs": ((0, (1, 1)),)}, {"before_after_epochs": ((0, (3, 3)),)}
+    assert claims.restriction_bites(unequal(won, **six)).holds is True
+    assert claims.before_as_good(unequal(after({0.3: 0.03}), **two)).holds is False
+    found = claims.before_as_good(unequal(after({0.3: -0.01}), **two))
+    assert found.holds is None and "pruned before it was fine-tuned longer" in found.evidence
+    longer = {"deletion_epochs": ((0, 3), (0.6, 5))}
+    middle = both({0.5: 0.5, 0.6: 0.5}, {0.5: 0.5, 0.6: 0.6})
+    assert claims.hurt_equally(unequal(middle)).holds is False
+    assert claims.hurt_equally(unequal(middle, **longer)).holds is None
+    at_both = both({0.7: 0.5, 0.9: 0.5}, {0.7: 0.6, 0.9: 0.6})
+    later = {"deletion_epochs": ((0, 3), (0.8, 5))}
+    assert claims.restriction_bites(unequal(at_both, **later)).holds is True  # by 70%
+
+
 @pytest.mark.parametrize("name", profiles.PROFILES)
-def test_equal_epochs_of_the_profiles(name):
+def test_epochs_of_the_profiles(name):
     """The paper trains information deletion longer, and so does its profile."""
     fine_tuning = profiles.get(name).fine_tuning
-    conditions = ("prune_pretrain", "info_deletion", "prune_downstream")
-    totals = {
-        int(np.sum(fine_tuning.epochs_for(condition, s / 10)))
-        for condition in conditions
-        for s in range(10)
-    }
-    assert claims.equal_epochs(vars(fine_tuning)) == (len(totals) == 1)
-    assert not claims.equal_epochs(vars(profiles.get("paper").fine_tuning))
+    longer = lambda s: int(np.sum(fine_tuning.epochs_for("info_deletion", s))) - fine_tuning.epochs
+    table = pd.DataFrame({"profile": [name]})
+    found = claims._longer(table, "info_deletion", "prune_pretrain", [0.5, 0.8])
+    assert found.tolist() == [longer(0.5), longer(0.8)]
+    assert name != "paper" or found.tolist() == [10, 12]
 
 
 def test_claim_4_uses_a_dense_model_of_equal_length_where_there_is_one():
@@ -785,3 +800,94 @@ def test_at_a_tenth_of_the_rate_the_papers_bounds_hold():
         analysis.means(reference.rows(name))["dense", 0] for name in ("tiny", "tiny-gentle")
     )
     assert gentle < usual - 0.02
+
+
+# Inputs that must not change a verdict
+
+
+def test_runs_at_0_percent_are_no_sparsity_with_noise():
+    """With equal epochs information deletion at 0% is dense over again: no difference, no noise."""
+    spread = [0.05, 0.01, 0.09]
+    table = fit(0.8, 0.3, noise=0)
+    deleted = (table.condition == "info_deletion") & (table.metric == "train_loss")
+    table.loc[deleted, "value"] += spread
+    own = table[table.condition == "dense"].assign(condition="info_deletion")
+    found, again = (
+        claims.fits_without_recovering(table),
+        claims.fits_without_recovering(pd.concat([table, own])),
+    )
+    assert found == again and found.holds is None
+
+
+def test_the_same_run_over_again_is_no_second_run():
+    """One seed: where nothing is pruned the conditions are one computation, and tell no noise."""
+    table = rows(
+        {(condition, 0.0): 0.9 for condition in ("dense", "prune_pretrain", "info_deletion")}
+        | {("prune_pretrain", 0.8): 0.80, ("info_deletion", 0.8): 0.802},
+        noise=0,
+        seeds=1,
+    )
+    assert analysis.unpruned_spread(table) is None
+    assert claims.restriction_bites(table).holds is None
+
+
+def test_a_training_loss_is_that_of_the_rate_with_the_best_accuracy():
+    rate = lambda table, rate: table.assign(learning_rate=rate)
+    good = rate(fit(0.8, 0.6), 1e-4)  # the best accuracy, a poor fit
+    bad = rate(fit(0.6, 0.05), 1e-3)  # a fit by heart
+    worse = (bad.condition == "dense") & (bad.metric == "accuracy")
+    bad.loc[worse, "value"] -= 0.1
+    assert claims.fits_without_recovering(pd.concat([good, bad])).holds is False
+    assert claims.fits_without_recovering(pd.concat([bad, good])).holds is False
+
+
+def test_a_regression_has_no_loss_in_nats():
+    error = {("dense", 0.0): 0.1, ("info_deletion", 0.7): 0.9}
+    other = rows(error, "train_loss", task="stsb", noise=QUIET)
+    table = fit(0.8, 0.3)
+    found = claims.judge(pd.concat([table, other]), [4])[4]
+    assert found == claims.judge(table, [4])[4] and found.holds is True
+    alone = claims.judge(other, [3])[3]
+    assert alone.verdict == "not run" and "no accuracy" in alone.evidence
+
+
+def test_transfer_is_worth_what_the_best_rates_say():
+    table = costs(cola=0.2, sst2=0.02)
+    ends = {("dense", 0.0): 0.9, ("from_scratch", 0.0): 0.83}
+    for task in ("cola", "sst2"):
+        for rate, lost in ((1e-4, 0.0), (1e-3, 0.05)):
+            more = rows(ends, task=task, noise=0).assign(learning_rate=rate)
+            more.loc[more.condition == "dense", "value"] -= lost
+            table = pd.concat([table, more])
+    assert claims.uneven_tasks(table).holds is True
+
+
+def test_one_more_sparsity_with_one_seed_takes_no_seeds_away():
+    table = line(STRAIGHT, QUIET)
+    more = line([*STRAIGHT, 0.74], QUIET)
+    found = claims.straight_lines(more[(more.sparsity < 0.85) | (more.seed == 0)])
+    assert found == claims.straight_lines(table) and "8 sparsities" in found.evidence
+
+
+@pytest.mark.parametrize("seeds", [1, 6])
+def test_a_flat_line_explains_nothing(seeds):
+    assert claims.straight_lines(line([0.7] * 6, noise=0, seeds=seeds)).holds is False
+
+
+def test_evidence_shows_the_sparsity_that_decided():
+    """At 0.9 the mean is larger, but not certain."""
+    table = after({0.5: 0.03, 0.9: 0.05}, noise=0)
+    at = (table.condition == "prune_downstream") & (table.sparsity == 0.9)
+    table = pd.concat([table.assign(seed=table.seed + n) for n in (0, 3)])
+    at = (table.condition == "prune_downstream") & (table.sparsity == 0.9)
+    table.loc[at, "value"] += np.tile([-0.2, 0.0, 0.2], 2)
+    found = claims.before_as_good(table)
+    assert found.holds is False and "+3.0 points" in found.evidence and "at 50%" in found.evidence
+
+
+@pytest.mark.parametrize("sparsity", [0.6, 0.2 * 3])
+def test_a_sparsity_is_what_it_rounds_to(sparsity):
+    assert runs.Run("prune_pretrain", "mnli", sparsity).sparsity == 0.6
+    table = both({sparsity: 0.8}, {sparsity: 0.9})
+    ((_, found),) = results.read(table.assign(learning_rate=1e-3)).items()
+    assert set(found.sparsity) <= {0.0, 0.6}

@@ -2,10 +2,11 @@
 
 How intervals are made, here and in all rules and figures. Conditions are compared seed by seed. At
 a sparsity with `ENOUGH` seeds the interval is Student's, from that sparsity's own differences and
-nothing else. With two to four seeds the variances of all sparsities are averaged, without those at
-which a run collapsed, and the degrees of freedom count what the sparsities share: they all subtract
-the same dense runs. A sparsity at which a run collapsed is always judged by its own differences.
-One run a cell, as in the paper, borrows the spread of the runs that prune nothing.
+nothing else. With two to four seeds the variances of all sparsities above 0 are averaged, without
+those at which a run collapsed, and the degrees of freedom count what the sparsities share: they all
+subtract the same dense runs. (At 0% both models may be the same, and their differences no noise.) A
+sparsity at which a run collapsed is always judged by its own differences. One run a cell, as in the
+paper, borrows the spread of the runs that prune nothing.
 
 A collapsed run stays in all means and intervals and is named beside them.
 """
@@ -28,8 +29,18 @@ CELL = ["model", "condition", "sparsity", "task"]
 
 
 def _best_runs(rows, metric):
-    """A row a run: of several learning rates the best, chosen on the validation set (Sec. 3.2)."""
-    runs = rows[rows.metric == metric].groupby([*CELL, "seed"], as_index=False)["value"]
+    """A row a run: of several learning rates the best, chosen on the validation set (Sec. 3.2).
+
+    The training loss is that of the rate with the best accuracy, if there is one.
+    """
+    keys = [*CELL, "seed"]
+    own = rows[rows.metric == metric]
+    if metric == "train_loss" and own.duplicated(keys).any():
+        best = rows[rows.metric == "accuracy"].sort_values("value", kind="stable")
+        best = best.drop_duplicates(keys, keep="last").set_index(keys).learning_rate
+        chosen = own.join(best.rename("chosen"), on=keys).chosen
+        own = own[chosen.isna() | (own.learning_rate == chosen)]
+    runs = own.groupby(keys, as_index=False)["value"]
     return runs.min() if metric.endswith("loss") else runs.max()
 
 
@@ -77,6 +88,25 @@ def means(rows: pd.DataFrame, metric: str = "accuracy") -> pd.Series:
     return task_mean(rows, metric).groupby(["condition", "sparsity"])["value"].mean()
 
 
+def worth_of_pretraining(rows: pd.DataFrame) -> pd.Series | None:
+    """What pre-training is worth on each task: the accuracy of dense minus that from scratch.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Tidy rows of one model.
+
+    Returns
+    -------
+    pandas.Series or None
+        By task, means over seeds; None if one of the two was not run.
+    """
+    means = _best_runs(rows, "accuracy").groupby(["condition", "task"])["value"].mean()
+    if not {"dense", "from_scratch"} <= set(means.index.get_level_values("condition")):
+        return None
+    return (means["dense"] - means["from_scratch"]).round(9)
+
+
 def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
     """The runs that ended at the constant answer while the other seeds of their cell did not.
 
@@ -104,7 +134,7 @@ def collapsed(rows: pd.DataFrame) -> pd.DataFrame:
     if runs.empty:
         return runs.assign(constant=runs.value)
     runs = runs.join(constant.rename("constant"), on=["model", "task"])
-    above = runs.value - runs.constant
+    above = (runs.value - runs.constant).round(9)
     learnt = (above >= WELL_ABOVE).groupby([runs[key] for key in CELL]).transform("any")
     return runs[(above <= AT_THE_CONSTANT) & learnt].reset_index(drop=True)
 
@@ -198,7 +228,7 @@ def seed_intervals(
         values = values.assign(collapsed=False)
     cells = values.groupby("sparsity")
     seeds, fallen = cells.size(), cells["collapsed"].sum().astype(int)
-    sound = seeds.index[(seeds > 1) & (fallen == 0)]
+    sound = seeds.index[(seeds > 1) & (fallen == 0) & (seeds.index > 0)]
     if len(sound):
         deviation, freedom = pooled_deviation(values[values.sparsity.isin(sound)])
     else:
@@ -252,11 +282,13 @@ def unpruned_spread(rows: pd.DataFrame, metric: str = "accuracy") -> tuple[float
     Returns
     -------
     (float, int) or None
-        Standard deviation and degrees of freedom; None with less than two such runs.
+        Standard deviation and degrees of freedom; None with less than two such runs. Runs of one
+        seed with the same value count once: they may be the same computation.
     """
     values = task_mean(rows, metric)
     # `dense` is one of the four over again
-    unpruned = values[(values.sparsity == 0) & ~values.condition.isin(UNPRUNED)].value
+    unpruned = values[(values.sparsity == 0) & ~values.condition.isin(UNPRUNED)]
+    unpruned = unpruned.drop_duplicates(["seed", "value"]).value
     return (unpruned.std() * np.sqrt(2), len(unpruned) - 1) if len(unpruned) > 1 else None
 
 
@@ -571,7 +603,7 @@ def line_explains(
     The means over seeds scatter about the line by their noise alone, which lowers R². The jackknife
     over seeds takes this out, since it goes with one over the number of seeds, and gives a
     t-interval. With one seed the interval is Fisher's, from the scatter of the points about the
-    line. A line that rises explains nothing.
+    line. A line that rises or lies flat explains nothing.
 
     Parameters
     ----------
@@ -585,10 +617,12 @@ def line_explains(
         ``mean``, ``low``, ``high``, ``seeds``, ``deviation`` (of a seed).
     """
     seeds = len(losses)
+    if not np.ptp(accuracies, axis=1).any():
+        return {"mean": 0.0, "low": 0.0, "high": 0.0, "seeds": seeds, "deviation": 0.0}
 
     def explained(kept):
         r = stats.linregress(losses[kept].mean(axis=0), accuracies[kept].mean(axis=0)).rvalue
-        return min(r, 0.0) ** 2
+        return min(np.nan_to_num(r), 0.0) ** 2  # NaN: all accuracies are the same
 
     everything = explained(np.arange(seeds))
     if seeds == 1:

@@ -3,7 +3,8 @@
 One function a claim; the words beside it are its rule. A claim is *supported* where the whole
 interval says so, *not supported* where the whole interval says otherwise. Where the interval
 reaches to both sides nobody *can say*, or, if it is wider than the rule allows for any verdict of
-support, there are *not enough seeds*. How intervals are made stands in `helpers.analysis`.
+support, there are *not enough seeds*. A rule without such a width (4 for the accuracy, 5, 6) asks
+for an interval, or for five seeds. How intervals are made stands in `helpers.analysis`.
 """
 
 import itertools
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import analysis, paper, profiles, reference
+from .conditions import CONDITIONS
 from .tasks import title
 
 POINT = analysis.MARGIN  # the loss of accuracy that counts as none
@@ -209,9 +211,9 @@ def _not_run(evidence):
     return Finding(evidence, None, NOT_RUN)
 
 
-def _confounded(finding, verdict, who):
+def _confounded(finding, verdict, longer, who):
     """The finding, but open if its verdict may come from fine-tuning one of the two longer."""
-    if finding.holds is not verdict:
+    if finding.holds is not verdict or longer <= 0:
         return finding
     return Finding(
         f"{finding.evidence}; but {who} was fine-tuned longer",
@@ -221,33 +223,35 @@ def _confounded(finding, verdict, who):
     )
 
 
-def equal_epochs(fine_tuning: dict) -> bool:
-    """Whether all conditions are fine-tuned equally long; epochs before and after pruning add up.
+def _fine_tuned_for(values, condition, sparsity):
+    """Epochs in all of a condition, by the fields of `helpers.profiles.FineTuning`."""
+    epochs = values[CONDITIONS[condition].epochs]
+    if np.iterable(epochs) and np.iterable(epochs[0]):  # pairs of (from this sparsity on, epochs)
+        epochs = [of for start, of in epochs if start <= sparsity][-1]
+    return int(np.sum(epochs))
 
-    Parameters
-    ----------
-    fine_tuning : dict
-        The fields of `helpers.profiles.FineTuning`.
+
+def _longer(rows, condition, reference, sparsities, at=None):
+    """How many epochs longer a condition was fine-tuned than a reference, at each sparsity.
+
+    By the rows' note or their profile; 0 where nothing is known. The reference is taken at the same
+    sparsity or at another.
     """
-
-    def totals(value):
-        if isinstance(value, int):
-            return {value}
-        if not any(isinstance(part, (list, tuple)) for part in value):
-            return {sum(value)}  # (before, after), without sparsities
-        return {sum(epochs) if np.ndim(epochs) else epochs for _, epochs in value}
-
-    fields = ("epochs", "deletion_epochs", "before_after_epochs")
-    return len(set.union(*(totals(fine_tuning[field]) for field in fields))) == 1
-
-
-def _equally_long(rows):
-    """Whether all conditions were fine-tuned equally long, by the rows' note or their profile."""
-    if "fine_tuning" in rows.attrs:
-        return equal_epochs(rows.attrs["fine_tuning"])
     known = profiles.PROFILES | {profiles.current().name: profiles.current()}
-    named = [known[name] for name in rows.profile.unique() if name in known]
-    return all(equal_epochs(vars(profile.fine_tuning)) for profile in named)
+    if "fine_tuning" in rows.attrs:
+        values = [rows.attrs["fine_tuning"]]
+    else:
+        named = [known[name] for name in rows.profile.unique() if name in known]
+        values = [vars(profile.fine_tuning) for profile in named]
+    return np.array(
+        [
+            _fine_tuned_for(of, condition, s)
+            - _fine_tuned_for(of, reference, s if at is None else at)
+            for of in values
+            for s in sparsities
+        ]
+        or [0]
+    )
 
 
 def _with_transfer(rows):
@@ -255,11 +259,8 @@ def _with_transfer(rows):
 
     All, if that was not measured.
     """
-    means = rows[rows.metric == "accuracy"].groupby(["condition", "task"])["value"].mean()
-    if not {"dense", "from_scratch"} <= set(means.index.get_level_values("condition")):
-        return rows
-    worth = means["dense"] - means["from_scratch"]
-    return rows[rows.task.isin(worth.index[~(worth < LITTLE)])]
+    worth = analysis.worth_of_pretraining(rows)
+    return rows if worth is None else rows[rows.task.isin(worth.index[~(worth < LITTLE)])]
 
 
 # Claims that tidy rows of one model settle
@@ -330,9 +331,11 @@ def hurt_equally(rows: pd.DataFrame) -> Finding:
     gain = _range(analysis.differences(rows, "info_deletion", "prune_pretrain"), 0.4, 0.6)
     if gain.empty:
         return _not_run("40 to 60% was not run with both")
-    return _judged(
-        gain, f"information deletion minus pruning: {_at(gain, analysis.in_points)}", -POINT, POINT
-    )
+    told = f"information deletion minus pruning: {_at(gain, analysis.in_points)}"
+    found = _judged(gain, told, -POINT, POINT)
+    won = gain.index[gain.low > POINT]
+    longer = _longer(rows, "info_deletion", "prune_pretrain", won)
+    return _confounded(found, False, longer.max(), "information deletion")
 
 
 @claim(
@@ -348,10 +351,11 @@ def restriction_bites(rows: pd.DataFrame) -> Finding:
         return _not_run("70% or more was not run with both")
     told = f"won back: {_at(gain, analysis.in_points)}"
     if (gain.low > 0).any():
-        found = Finding(told, True)
-        return found if _equally_long(rows) else _confounded(found, True, "information deletion")
+        longer = _longer(rows, "info_deletion", "prune_pretrain", gain.index[gain.low > 0])
+        return _confounded(Finding(told, True), True, longer.min(), "information deletion")
     if (gain.high <= POINT).all():
-        return Finding(told, False)
+        longer = _longer(rows, "prune_pretrain", "info_deletion", gain.index)
+        return _confounded(Finding(told, False), False, longer.max(), "the pruned model")
     better = gain[gain["mean"] > 0]
     blunt = ~((gain.high - gain.low) / 2 <= POINT)
     seeds = _seeds_at(better, better["mean"])
@@ -360,7 +364,8 @@ def restriction_bites(rows: pd.DataFrame) -> Finding:
         row = gain.loc[at]
         settles = _sentence(row, row["mean"], seeds.get(at, np.inf), f"at {100 * at:.0f}% ")
     else:
-        settles = _hardest(gain, (POINT - gain["mean"]).clip(lower=0))
+        room = gain["mean"].where(gain["mean"] > POINT, POINT - gain["mean"])
+        settles = _hardest(gain, room)
     return Finding(told, None, FEW if blunt.any() else None, _first_up(settles))
 
 
@@ -372,9 +377,11 @@ def restriction_bites(rows: pd.DataFrame) -> Finding:
 )
 def fits_without_recovering(rows: pd.DataFrame) -> Finding:
     """Claim 4: the fit and the accuracy against dense."""
+    # a task without accuracy, such as a regression, has no loss in nats either
+    rows = rows[rows.task.isin(rows[rows.metric == "accuracy"].task)]
     own = rows[(rows.condition == "info_deletion") & (rows.sparsity == 0)]
     # the paper's information deletion has a dense model of its own, fine-tuned as long
-    dense = {"reference": "dense"} if own.empty else {"reference": "info_deletion", "at": 0.0}
+    dense = {"reference": "dense" if own.empty else "info_deletion", "at": 0.0}
     loss, lost = (
         _range(analysis.differences(rows, "info_deletion", metric=metric, **dense), 0.6, 0.8)
         for metric in ("train_loss", "accuracy")
@@ -384,18 +391,20 @@ def fits_without_recovering(rows: pd.DataFrame) -> Finding:
         return _not_run("60 to 80% of information deletion was not run, or its training loss")
     nats = lambda row: analysis.in_words(row, 1, 2, "nats")
     fit = _judged(loss, f"training loss against dense: {_at(loss, nats)}", most=NATS, **_IN_NATS)
-    if own.empty and not _equally_long(rows):
-        fit = _confounded(fit, True, "information deletion")
+    longer = _longer(rows, "info_deletion", **dense, sparsities=loss.index)
+    fit = _confounded(fit, True, longer.max(), "information deletion")
     answers = [above(row.low, row.high, 0) for _, row in lost.iterrows()]
     open_rows = lost[[answer is None for answer in answers]]
     holds, told = every(answers), f"accuracy below dense: {_at(lost)}"
     if holds is not None:
-        return together([fit, Finding(told, holds)])
+        lower = _confounded(Finding(told, holds), False, longer.max(), "information deletion")
+        lower = _confounded(lower, True, -longer.min(), "the dense model")
+        return together([fit, lower])
     few = FEW if open_rows.low.isna().any() else None
     return together([fit, Finding(told, None, few, _hardest(open_rows, open_rows["mean"].abs()))])
 
 
-_FOUR = "four sparsities of information deletion above the constant answer"
+_FOUR = "four sparsities of information deletion above the constant answer, run with the same seeds"
 
 
 def _curves(rows):
@@ -407,7 +416,12 @@ def _curves(rows):
     points = analysis.loss_and_accuracy(rows, by_seed=True)
     for task, of_task in points.groupby("task"):
         wide = of_task.pivot(index="seed", columns="sparsity", values=["mlm_loss", "accuracy"])
-        wide = wide.dropna()  # seeds that were run at every sparsity
+        # the sparsities with the most seeds, and of these the seeds that were run at all of them
+        count = wide["accuracy"].count()
+        wide = wide.loc[
+            :, wide.columns.get_level_values("sparsity").isin(count.index[count == count.max()])
+        ]
+        wide = wide.dropna()
         if len(wide) and wide["accuracy"].shape[1] >= 4 and (of_task.sparsity > 0).any():
             curves[task] = wide
     return curves
@@ -430,8 +444,8 @@ def _arrays(wide):
     5,
     """For each task with transfer, a falling straight line in the MLM loss explains at least 90%
     of the variance (R²) of the mean accuracies after information deletion. The points are the
-    sparsities above the constant answer, dense included. The interval is a jackknife over
-    seeds.""",
+    sparsities above the constant answer, dense included, at least four. The interval is a jackknife
+    over seeds.""",
 )
 def straight_lines(rows: pd.DataFrame) -> Finding:
     """Claim 5; with one run a cell the interval is Fisher's, over the points."""
@@ -519,13 +533,17 @@ def before_as_good(rows: pd.DataFrame) -> Finding:
     gain = _range(analysis.differences(rows, "prune_downstream", "prune_pretrain"), 0.3)
     if gain.empty:
         return _not_run("pruning after fine-tuning was not run")
-    best = gain.loc[[gain["mean"].idxmax()]]
-    found = _judged(
-        gain, f"after minus before, at best {_at(best, analysis.in_points)}", most=POINT
-    )
-    if _equally_long(rows):
-        return found
-    return _confounded(found, False, "the model pruned after fine-tuning")
+    certain, open_rows = gain[gain.low > POINT], gain[(gain.low <= POINT) & (gain.high > POINT)]
+    among = open_rows if len(open_rows) else gain
+    shown = certain.low.idxmax() if len(certain) else among["mean"].idxmax()
+    where = "most certain" if len(certain) else "at best"
+    told = f"after minus before, {where} {_at(gain.loc[[shown]], analysis.in_points)}"
+    at = certain.index if len(certain) else gain.index
+    longer = _longer(rows, "prune_downstream", "prune_pretrain", at)
+    found = _judged(gain, told, most=POINT)
+    # one sparsity at which it was not longer is enough
+    found = _confounded(found, False, longer.min(), "the model pruned after fine-tuning")
+    return _confounded(found, True, -longer.min(), "the model pruned before it")
 
 
 # Claims that are measured on the weights of a model
@@ -549,7 +567,7 @@ def _over_seeds(values, single=None):
 
 @claim(
     7,
-    """Fine-tuning changes less than 6% of the entries of the masks, at the sparsity where it
+    """Fine-tuning changes at most 6% of the entries of the masks, at the sparsity where it
     changes most.""",
     FROM_WEIGHTS,
 )
@@ -658,7 +676,7 @@ def heads_pruned_evenly(least: float, most: float) -> Finding:
 
 
 def judge(rows: pd.DataFrame, numbers: Iterable[int] = FROM_ROWS) -> dict[int, Finding]:
-    """What tidy rows of one model say of claims 1 to 6 and 11.
+    """What tidy rows of one model say of claims 1 to 6 and 11, which all read the accuracy.
 
     Parameters
     ----------
@@ -669,6 +687,8 @@ def judge(rows: pd.DataFrame, numbers: Iterable[int] = FROM_ROWS) -> dict[int, F
     -------
     dict of int to Finding
     """
+    if len(rows) and not (rows.metric == "accuracy").any():
+        return dict.fromkeys(numbers, _not_run("these runs have no accuracy, which the rule reads"))
     return {number: FROM_ROWS[number](rows) for number in numbers}
 
 

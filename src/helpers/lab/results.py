@@ -155,6 +155,7 @@ def _of_table(table, where, fine_tuning=None):
     table = given.copy()
     for name in ("sparsity", "seed", "learning_rate", "value"):
         table[name] = pd.to_numeric(table[name], errors="coerce")
+    table["sparsity"] = table.sparsity.round(9)  # 0.1 * 3 is meant as 0.3
     for right, name, words in _rules(table, given.learning_rate.isna()):
         if not right.all():
             row = int((~right).to_numpy().argmax())

@@ -56,7 +56,8 @@ class Run:
         profile = get(self.profile) if isinstance(self.profile, str) else self.profile or current()
         profile = tasks.with_own(profile, self.task)
         rate = profile.learning_rates[0] if self.learning_rate is None else self.learning_rate
-        sparsity = check_sparsity(self.sparsity)
+        # 0.1 * 3 is meant as 0.3
+        sparsity = round(check_sparsity(self.sparsity), 9)
         if sparsity and not CONDITIONS[self.condition].prunes:
             raise ValueError(
                 f"the condition {self.condition!r} prunes nothing; its sparsity must be 0, "

@@ -90,8 +90,8 @@ def settle(findings: dict[int, Finding], notebook: str, folder: str | Path = "ru
 def settled(folder: str | Path = "runs") -> dict[int, Finding]:
     """What the learner's notebooks have found so far with the current profile: number → `Finding`.
 
-    A claim that two notebooks settle holds if it does in both, and is open as long as one of them
-    has not been run.
+    A claim that two notebooks settle holds if it does in both. As long as one of them has not been
+    run, it is open, unless the other has said no.
     """
     board = _read(folder).get(profiles.current().name, {})
     found = {}

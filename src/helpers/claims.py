@@ -381,9 +381,9 @@ def fits_without_recovering(rows: pd.DataFrame) -> Finding:
     rows = rows[rows.task.isin(rows[rows.metric == "accuracy"].task)]
     own = rows[(rows.condition == "info_deletion") & (rows.sparsity == 0)]
     # the paper's information deletion has a dense model of its own, fine-tuned as long
-    dense = {"reference": "dense" if own.empty else "info_deletion", "at": 0.0}
+    dense = "dense" if own.empty else "info_deletion"
     loss, lost = (
-        _range(analysis.differences(rows, "info_deletion", metric=metric, **dense), 0.6, 0.8)
+        _range(analysis.differences(rows, "info_deletion", dense, metric, at=0.0), 0.6, 0.8)
         for metric in ("train_loss", "accuracy")
     )
     lost = analysis.negative(lost)
@@ -391,7 +391,7 @@ def fits_without_recovering(rows: pd.DataFrame) -> Finding:
         return _not_run("60 to 80% of information deletion was not run, or its training loss")
     nats = lambda row: analysis.in_words(row, 1, 2, "nats")
     fit = _judged(loss, f"training loss against dense: {_at(loss, nats)}", most=NATS, **_IN_NATS)
-    longer = _longer(rows, "info_deletion", **dense, sparsities=loss.index)
+    longer = _longer(rows, "info_deletion", dense, loss.index, at=0.0)
     fit = _confounded(fit, True, longer.max(), "information deletion")
     answers = [above(row.low, row.high, 0) for _, row in lost.iterrows()]
     open_rows = lost[[answer is None for answer in answers]]

@@ -514,6 +514,16 @@ def test_a_store_with_two_settings_is_two_sources(micro, tmp_path):
     )
 
 
+def test_settings_of_one_name_in_both_parts_are_told_apart(micro, tmp_path):
+    for batch in (4, 8):
+        profile = micro.replace(pretraining={"batch": batch})
+        measure(Run("majority", "cola", profile=profile), tmp_path)
+    names = [f"{micro.model} (pretraining.batch={batch})" for batch in (4, 8)]
+    assert sorted(results.read(tmp_path)) == names
+    rows = results.rows_like(Run("majority", "cola", profile=profile), RunStore(tmp_path))
+    assert len(rows) and not rows.duplicated(results.CELL).any()
+
+
 # Values that suit a model
 
 

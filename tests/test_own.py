@@ -8,8 +8,8 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Value
 from sklearn.metrics import f1_score
 
-from helpers import checks, data, own, pocket, profiles, tasks
-from helpers.lab import runs
+from helpers import checks, data, own, pocket, profiles, sources, tasks
+from helpers.lab import results, runs
 from helpers.lab.experiment import RunStore, measure, plan
 from helpers.lab.runs import from_record
 
@@ -150,6 +150,9 @@ def test_macro_f1_is_scikit_learns():
         ({"stars": ["good"] * 60}, {}, "holds one label only, 'good'"),
         ({"stars": [None, *["a", "b"] * 29, "a"]}, {}, "row 0: there is no label .*1 of 60"),
         ({"stars": ["good", "Good"] * 30}, {}, "'good' and 'Good' in stars differ in case alone"),
+        ({"stars": [1, "NA", 3] * 20}, {}, "row 1: the label is 'NA' among numbers. Leave such"),
+        ({"stars": [0.5, "NA", 3] * 20}, {}, "row 1: the label is 'NA' among numbers"),
+        ({}, {"validation": "train"}, "'train' cannot be trained on and measured on"),
         ({"stars": [f"word {i}" for i in range(60)]}, {"labels": ("a", "b")}, "row 0: the label"),
         ({}, {"metric": "bleu"}, "unknown metric 'bleu'; choose from accuracy"),
         ({}, {"metric": "f1"}, "f1 is for two labels, and there are 3; take f1_macro"),
@@ -197,14 +200,38 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.csv").write_bytes("text,label\ncaf\xe9,1\n".encode("latin-1"))
     (tmp_path / "ragged.csv").write_text("text,label\na,1\nb,2,3\n")
     (tmp_path / "table.xlsx").write_text("")
+    (tmp_path / "comma.csv").write_text("text,label\nwell, good,1\noh, bad,0\n")
     for name, kind, message in [
         ("none.csv", FileNotFoundError, "there is no file .*none.csv; folders are relative to"),
         ("latin.csv", OSError, "latin.csv is not in UTF-8"),
         ("ragged.csv", OSError, "ragged.csv cannot be read: .*line 3"),
+        (
+            "comma.csv",
+            OSError,
+            "comma.csv cannot be read: its rows have more cells than its header",
+        ),
         ("table.xlsx", ValueError, "of a kind that is not read here; give one of .csv, .tsv"),
     ]:
         with pytest.raises(kind, match=message):
             own.describe(tmp_path / name)
+
+
+def test_a_quotation_mark_that_does_not_close_takes_no_rows_in(tmp_path):
+    """As in GLUE's TSV, which quote nothing."""
+    mark = lambda i: '"' if i in (3, 40) else ""
+    rows = [f"{mark(i)}a film of {i}\t{i % 2}" for i in range(60)]
+    (tmp_path / "films.tsv").write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    read = sources.read(str(tmp_path / "films.tsv"))["train"]
+    assert len(read) == 60 and read[3]["text"] == '"a film of 3' and read[4]["label"] == 0
+
+
+def test_words_and_numbers_in_one_column_are_words(tmp_path):
+    lines = [json.dumps({"text": f"{i} films", "label": i % 2 or "none"}) for i in range(60)]
+    (tmp_path / "films.jsonl").write_text("\n".join(lines))
+    assert own.describe(tmp_path / "films.jsonl", labels=("none", "1")).labels == ("none", "1")
+    lines = [json.dumps({"text": f"{i} films", "label": f"{i / 2:.2f}"}) for i in range(60)]
+    (tmp_path / "films.jsonl").write_text("\n".join(lines))
+    assert own.describe(tmp_path / "films.jsonl").is_regression
 
 
 def test_words_of_a_command_line_describe_the_same(reviews, tmp_path):
@@ -262,6 +289,35 @@ def test_another_description_or_other_data_is_another_run(micro, reviews, tmp_pa
     assert runs.Run("dense", moved, profile=micro).key == first  # the same data elsewhere
     csv(reviews.assign(stars=reviews.stars[::-1].to_numpy()), tmp_path)
     assert key() != first
+
+
+def test_a_store_or_a_note_among_the_data_changes_nothing(micro, reviews, tmp_path):
+    csv(reviews, tmp_path, "train.csv")
+    key = lambda: runs.Run("majority", own.describe(tmp_path, "review", "stars"), profile=micro).key
+    first = key()
+    RunStore(tmp_path / "runs").write("a-run", {"rows": [], "run": {}, "provenance": {}})
+    (tmp_path / "runs" / "results.csv").write_text("a,b\n")
+    (tmp_path / "notes.txt").write_text("not to be forgotten")
+    assert key() == first
+    csv(reviews[:40], tmp_path, "dev.csv")
+    assert key() != first
+
+
+def test_of_two_generations_of_data_the_one_that_is_there_counts(micro, reviews, tmp_path):
+    store = RunStore(tmp_path / "runs")
+
+    def carry_out(table):
+        task = own.describe(csv(table, tmp_path), "review", "stars")
+        return measure(runs.Run("majority", task, profile=whole(micro)), store)
+
+    carry_out(reviews)
+    now = carry_out(reviews.assign(stars=["good"] * 50 + ["bad"] * 10))
+    with pytest.warns(UserWarning, match="1 runs in .* made of other data .* are left out"):
+        (found,) = results.read(store).values()
+    assert found.value.tolist() == now.value.tolist()
+    (tmp_path / "reviews.csv").unlink()
+    with pytest.raises(ValueError, match="holds the same runs twice"):
+        results.read(store)
 
 
 def test_two_tasks_of_one_name_are_refused(micro, reviews, tmp_path):

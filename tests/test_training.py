@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from datasets import Dataset
+from safetensors.torch import save_file
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 from transformers import (
@@ -435,8 +436,11 @@ def test_a_training_that_was_finished_takes_no_more_steps(train, make, kind):
     )
 
 
+@pytest.mark.parametrize("options", [{}, {"train_sampling_strategy": "group_by_length"}])
 @pytest.mark.parametrize("every", [5, 6])
-def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_path, every):
+def test_resumed_fine_tuning_is_the_same_bit_for_bit(
+    make, tokenizer, text, tmp_path, every, options
+):
     data = text.remove_columns("special_tokens_mask").add_column(
         "labels", [i % 2 for i in range(len(text))]
     )
@@ -454,6 +458,7 @@ def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_
             pruning=fixed(model),
             checkpoint_every=every,
             callbacks=callbacks,
+            **options,
         )
         return model
 
@@ -461,6 +466,21 @@ def test_resumed_fine_tuning_is_the_same_bit_for_bit(make, tokenizer, text, tmp_
     with pytest.raises(KeyboardInterrupt):
         tune("cut", [At(every + 2, interrupt)])
     assert same_weights(whole, tune("cut"))
+
+
+def test_accumulated_batches_give_fine_tuning_the_same_gradient(make, tokenizer, text, tmp_path):
+    labels = [i % 2 for i in range(32)]
+    data = text.remove_columns("special_tokens_mask").select(range(32)).add_column("labels", labels)
+
+    def norm(batch, accumulation):
+        model, folder = make(BertForSequenceClassification).train(False), tmp_path / str(batch)
+        model.train = lambda mode=True: model  # no dropout
+        options = {"gradient_accumulation_steps": accumulation, "logging_steps": 1}
+        options |= {"epochs": 1, "batch_size": batch, "learning_rate": 1e-5, "output_dir": folder}
+        trainer = fine_tune(model, tokenizer, data, **options, logging_strategy="steps")
+        return trainer.state.log_history[0]["grad_norm"]
+
+    assert norm(8, 4) == pytest.approx(norm(32, 1), rel=1e-4)
 
 
 def test_nothing_is_left_on_the_model_after_an_interruption(train, make):
@@ -580,6 +600,18 @@ def test_load_mlm_keeps_the_pooler_and_ties_the_words(make, cls, tmp_path):
     assert loaded.cls.predictions.decoder.weight is loaded.bert.embeddings.word_embeddings.weight
     loaded.save_pretrained(tmp_path / "again")
     assert same_weights(BertModel.from_pretrained(tmp_path / "again"), bert)
+
+
+def test_load_mlm_refuses_a_random_encoder_and_names_a_new_pooler(make, tmp_path):
+    model = make(BertForMaskedLM)
+    model.save_pretrained(tmp_path)
+    with pytest.warns(UserWarning, match="has no pooler, so it got a new"):
+        load_mlm(tmp_path)
+    weights = {f"module.{name}": value.clone() for name, value in model.state_dict().items()}
+    weights = {name: value.contiguous() for name, value in weights.items()}
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match="lacks weights of the encoder.*bert.embeddings"):
+        load_mlm(tmp_path)
 
 
 def test_load_mlm_of_a_config_has_all_74_kinds_of_matrices(tiny_config):

@@ -23,6 +23,7 @@ FEW = 200  # rows to measure on, below which one answer is worth more than half 
 MANY = 100  # more labels than any classification here is likely to have
 CLASSIFICATION = ("accuracy", "f1", "f1_macro", "matthews_correlation")
 REGRESSION = ("pearson", "spearmanr")
+NOT_THERE = ("na", "n/a", "nan", "null", "none")  # words of other programs for a missing number
 
 
 def describe(
@@ -127,6 +128,11 @@ def describe(
         raise ValueError(f"{name}: f1 is for two labels, and there are {len(found)}; take f1_macro")
     if validation is None:
         validation = "validation" if "validation" in raw else HELD_OUT
+    if validation == train:
+        raise ValueError(
+            f"{name}: {train!r} cannot be trained on and measured on; name another split with "
+            "validation=, or the share of it to hold out"
+        )
     if not isinstance(validation, str) and not 0 < validation < 1:
         raise ValueError(
             f"{name}: validation must be a split ({', '.join(raw)}) or a share between 0 and 1, "
@@ -278,7 +284,8 @@ def _label_values(examples: Dataset, label: str, where: str) -> pd.Series:
 
 
 def _has_decimals(values):
-    return pd.api.types.is_float_dtype(values) and bool((values % 1 != 0).any())
+    numbers = pd.to_numeric(values, errors="coerce")
+    return bool(numbers.notna().all() and (numbers % 1 != 0).any())
 
 
 def _names(examples, values, label, name):
@@ -287,6 +294,14 @@ def _names(examples, values, label, name):
     if isinstance(feature, ClassLabel):
         return tuple(feature.names)
     found = list(dict.fromkeys(values.map(label_name)))
+    words = [one for one in found if one.lower() in NOT_THERE]
+    rest = pd.to_numeric(pd.Series([one for one in found if one not in words]), errors="coerce")
+    if words and len(rest) and rest.notna().all():  # R writes NA for a missing number
+        row = int((values.map(label_name) == words[0]).to_numpy().argmax())
+        raise ValueError(
+            f"{name}, row {row}: the label is {words[0]!r} among numbers. Leave such rows out; or "
+            "if it is a label, name all of them with labels="
+        )
     if len(found) < 2:
         raise ValueError(
             f"{name}: the column {label} holds one label only, {found[0]!r}: there is nothing to "

@@ -303,8 +303,8 @@ def stamp(where: str) -> tuple | None:
 def content(where: str) -> str | None:
     """A checksum of what a folder of a model or of data holds, or a file; None if there is nothing.
 
-    Names, sizes and bytes count, of files above 64 MB only three samples of bytes. Read again only
-    when a file has changed.
+    Names, sizes and bytes count, of files above 1 GB only three samples of bytes. Read again only
+    when a file has changed. In a folder of tables nothing else counts, and nowhere a run store.
 
     Parameters
     ----------
@@ -318,6 +318,9 @@ def content(where: str) -> str | None:
     return _content(where, stamp(where))
 
 
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+
+
 @cache
 def _content(where, stamp):
     if stamp is None:
@@ -327,8 +330,9 @@ def _content(where, stamp):
         size = path.stat().st_size
         checksum.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
         with open(path, "rb") as file:
-            if size <= 64 << 20:
-                checksum.update(file.read())
+            if size <= 1 << 30:
+                while block := file.read(1 << 20):
+                    checksum.update(block)
             else:
                 for start in (0, size // 2, size - (1 << 20)):
                     file.seek(start)
@@ -339,4 +343,9 @@ def _content(where, stamp):
 def _files(folder):
     if folder.is_file():
         return [folder]
-    return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
+    stores = [p.parent for p in folder.rglob("checkpoints") if (p.parent / "runs").is_dir()]
+    files = [p for p in files if not any(store in p.parents for store in stores)]
+    if any(p.parent == folder and p.suffix in TABLES for p in files):
+        files = [p for p in files if p.suffix in TABLES or p.name == "README.md"]
+    return sorted(files)

@@ -1,5 +1,6 @@
 """Models and data where they lie: a hub id, a mirror's folder, a file; errors that say why not."""
 
+import csv
 import hashlib
 import json
 from collections.abc import Callable
@@ -138,10 +139,10 @@ def _cache(name):
 
 
 # An empty cell is a missing value, and nothing else is: "None" and "NA" may be labels
-_CSV = {"keep_default_na": False, "na_values": [""]}
+_CSV = {"keep_default_na": False, "na_values": [""], "low_memory": False}
 FILES = {
     ".csv": lambda path: pd.read_csv(path, **_CSV),
-    ".tsv": lambda path: pd.read_csv(path, sep="\t", **_CSV),
+    ".tsv": lambda path: _read_tsv(path),
     ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False),
     ".parquet": pyarrow.parquet.read_table,
 }
@@ -198,9 +199,30 @@ def read(name: str, config: str | None = None) -> DatasetDict:
     )
 
 
+def _read_tsv(path):
+    """A TSV with quotation marks as pandas writes them, or without, as GLUE's are."""
+    quoted = pd.read_csv(path, sep="\t", **_CSV)
+    words = quoted.select_dtypes(exclude="number")
+    # a mark that opens and does not close takes all in, to the next one
+    if words.map(lambda cell: isinstance(cell, str) and "\t" in cell).to_numpy().any():
+        return pd.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, **_CSV)
+    return quoted
+
+
+def _as_data(table):
+    """A table as a data set; a column of words and numbers becomes one of words."""
+    if not isinstance(table.index, pd.RangeIndex):
+        raise ValueError("its rows have more cells than its header, as with a comma in no quotes")
+    for name, column in table.items():
+        if column.dtype == object and column.dropna().map(type).nunique() > 1:
+            table[name] = column.where(column.isna(), column.map(str))
+    return Dataset.from_pandas(table)
+
+
 def _read_file(path):
     try:
         table = FILES[path.suffix](path)
+        return _as_data(table) if isinstance(table, pd.DataFrame) else Dataset(table)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"there is no file {path}; folders are relative to {Path.cwd()}"
@@ -210,4 +232,3 @@ def _read_file(path):
     except Exception as error:
         why = (str(error).splitlines() or [""])[0][:200]
         raise OSError(f"{path} cannot be read: {why}. Correct the file") from error
-    return Dataset.from_pandas(table) if isinstance(table, pd.DataFrame) else Dataset(table)

@@ -9,7 +9,6 @@ import textwrap
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import pandas as pd
 from matplotlib.backend_bases import FigureCanvasBase
 
 from .. import machine, own, paper, plots, profiles, reference, suit, tasks
@@ -231,8 +230,7 @@ def export_run(parser, options):
         )
     # a pruned model that nobody named is the sparsest of those that were asked for
     chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
-    tables = [rows for rows in results.read(store).values()]
-    rows = pd.concat(tables, ignore_index=True)
+    rows = results.rows_like(chosen, store)
     if not store.has_checkpoint(checkpoint_of(chosen).key):
         steps = chosen.profile.pretraining.steps
         print(

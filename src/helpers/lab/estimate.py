@@ -123,13 +123,14 @@ def measure_costs(profile: Profile, names: list[str], mlm: bool = True) -> Costs
             task = tasks.get(name, profile)
             examples = data.load_task(profile, task)
             train = examples["train"]
-            few = train.select(range(min(len(train), tuning.batch * (WARM_UP + STEPS))))
+            several = dict(tuning.options).get("gradient_accumulation_steps", 1)
+            few = train.select(range(min(len(train), tuning.batch * several * (WARM_UP + STEPS))))
             classifier, of_task = load_classifier(where, task.labels), Timer()
             fine_tune(
                 classifier,
                 tokenizer,
                 few,
-                epochs=math.ceil((WARM_UP + STEPS) / steps_of(len(few), 1, tuning.batch)),
+                epochs=math.ceil((WARM_UP + STEPS) / steps_of(len(few), 1, tuning.batch, several)),
                 batch_size=tuning.batch,
                 learning_rate=LOWEST,
                 output_dir=Path(folder) / name,
@@ -347,7 +348,8 @@ def range_test(profile: Profile, task: str | Task) -> tuple[float, str]:
     """
     task, tuning = tasks.get(task, profile), profile.fine_tuning
     train = data.load_task(profile, task)["train"]
-    few = train.shuffle(seed=0).select(range(min(len(train), TESTED * tuning.batch)))
+    several = dict(tuning.options).get("gradient_accumulation_steps", 1)
+    few = train.shuffle(seed=0).select(range(min(len(train), TESTED * tuning.batch * several)))
     tester = RisingRate()
     set_seed(0)  # the classification layer is new, and the same command must find the same rate
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), quiet():
@@ -356,7 +358,7 @@ def range_test(profile: Profile, task: str | Task) -> tuple[float, str]:
             load_classifier(profiles.locate(profile.model), task.labels),
             data.load_tokenizer(profile.model),
             few,
-            epochs=math.ceil(TESTED / steps_of(len(few), 1, tuning.batch)),
+            epochs=math.ceil(TESTED / steps_of(len(few), 1, tuning.batch, several)),
             batch_size=tuning.batch,
             learning_rate=LOWEST,
             output_dir=folder,

@@ -62,7 +62,9 @@ def pretrain(run, store, progress=False):
 
     def make(folder, work):
         began = time.perf_counter()
-        model = data.load(values.model, lambda: load_mlm(_start(run, store, progress)))
+        start = _start(run, store, progress)
+        set_seed(checkpoint.seed)  # of weights that the checkpoint lacks
+        model = data.load(values.model, lambda: load_mlm(start))
         if checkpoint.kind == "random":
             generator = torch.Generator().manual_seed(checkpoint.seed)
             pruning = MagnitudePruning(masks=random_masks(model, checkpoint.sparsity, generator))
@@ -87,6 +89,7 @@ def _start(run, store, progress):
         return profiles.locate(values.model)
 
     def make(folder, work):
+        set_seed(0)  # of a head that the checkpoint lacks
         model = data.load(values.model, lambda: load_mlm(profiles.locate(values.model)))
         loss = _train_and_save(
             model, run.profile, folder, work, progress, steps=values.burn_in_steps

@@ -12,7 +12,7 @@ import pandas as pd
 from ..conditions import CONDITIONS
 from ..own import CLASSIFICATION, REGRESSION
 from ..reference import fine_tuning_of
-from .runs import from_record
+from .runs import Run, from_record
 from .store import COLUMNS, RunStore
 
 LOSSES = ("train_loss", "mlm_loss")
@@ -110,27 +110,73 @@ def existing(folder: str | Path) -> RunStore:
     return RunStore(folder)
 
 
+def _settings(run):
+    """What tells the results of one table from those of another: profile, and its two parts."""
+    return run.profile.name, run.profile.pretraining, run.profile.fine_tuning
+
+
 def _of_store(store):
+    tables = _tables(store)
+    return {_label(values, tables): shared_tasks(table) for values, table in tables.items()}
+
+
+def rows_like(run: Run, store: RunStore) -> pd.DataFrame:
+    """Tidy rows of a store's runs that have the same settings as one of them."""
+    return _tables(store)[_settings(run)]
+
+
+def _tables(store):
+    """Tidy rows by settings.
+
+    Of runs that stand there twice, since data or a model were corrected, those of what is there
+    now.
+    """
     groups: dict = {}
     for key in store.keys():
         record = store.read(key)
         if record:
             run = from_record(record["run"])
-            values = run.profile.name, run.profile.pretraining, run.profile.fine_tuning
-            groups.setdefault(values, []).extend(record["rows"])
+            groups.setdefault(_settings(run), []).append((key, run, record["rows"]))
     if not groups:
         raise ValueError(f"{store.folder} has no finished runs yet")
     found = {}
-    for values, rows in groups.items():
-        table = pd.DataFrame(rows, columns=COLUMNS)
+    for values, records in groups.items():
+        table = _table_of(records)
+        if table.duplicated(CELL).any():
+            now = [(key, run, rows) for key, run, rows in records if key == run.key]
+            table = _table_of(now)
+            if table.empty or table.duplicated(CELL).any():
+                raise ValueError(
+                    f"{store.folder} holds the same runs twice, made of other data or another "
+                    "model, and none of them or several are of those that are here now. Give each "
+                    "a folder of its own with --out"
+                )
+            warnings.warn(
+                f"{len(records) - len(now)} runs in {store.folder} were made of other data or "
+                "another model than are here now; they are left out",
+                stacklevel=4,
+            )
         table.attrs["fine_tuning"] = json.loads(json.dumps(dataclasses.asdict(values[2])))
-        found[_label(values, groups)] = shared_tasks(table)
+        found[values] = table
     return found
+
+
+def _table_of(records):
+    return pd.DataFrame([row for *_, rows in records for row in rows], columns=COLUMNS)
 
 
 def _label(values, groups):
     """The model's name, with what tells it from other settings of the same model."""
-    flat = lambda group: {"profile": group[0]} | vars(group[1]) | vars(group[2])
+    both = vars(values[1]).keys() & vars(values[2]).keys()  # such as batch
+
+    def flat(group):
+        parts = zip(("pretraining", "fine_tuning"), group[1:])
+        return {"profile": group[0]} | {
+            f"{part}.{name}" if name in both else name: value
+            for part, of in parts
+            for name, value in vars(of).items()
+        }
+
     own, model = flat(values), values[1].model
     alike = [flat(group) for group in groups if group[1].model == model]
     told = [

@@ -15,6 +15,7 @@ from transformers import (
     TrainerCallback,
     set_seed,
 )
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from ..machine import use_threads
 from .callbacks import MagnitudePruning
@@ -77,14 +78,43 @@ def fine_tune(
         **{"warmup_steps": steps // 10} | options,
     )
     set_seed(seed)
-    trainer = Trainer(
+    trainer = FineTuner(
         model,
         arguments,
         data_collator=DataCollatorWithPadding(tokenizer),
         train_dataset=data,
         callbacks=[*([pruning] if pruning else []), *callbacks],
     )
+    # else transformers takes the model to divide the loss by the batches of a step, which none does
+    trainer.model_accepts_loss_kwargs = False
     return run(trainer, output_dir)
+
+
+class FineTuner(Trainer):
+    """A Trainer whose batches of examples of like length follow from seed and epoch alone.
+
+    The library draws them from the global generator, whose state is another one after a resumed
+    epoch, and in each of several processes.
+    """
+
+    def _get_train_sampler(self, train_dataset=None):
+        sampler = super()._get_train_sampler(train_dataset)
+        if isinstance(sampler, LengthGroupedSampler):
+            sampler = ByEpoch(sampler.batch_size, lengths=sampler.lengths)
+            sampler.seed = self.args.seed
+            sampler.set_epoch(0)
+        return sampler
+
+
+class ByEpoch(LengthGroupedSampler):
+    """Batches of examples of like length, drawn anew for each epoch."""
+
+    seed = 0
+
+    def set_epoch(self, epoch):
+        """Draw what comes for an epoch; accelerate calls this."""
+        # the generator mixes its seed, so neighbours are not alike
+        self.generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)
 
 
 def steps_of(rows: int, epochs: float, batch_size: int, accumulation: int = 1) -> int:

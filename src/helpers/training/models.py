@@ -45,13 +45,14 @@ def load_mlm(
     Raises
     ------
     ValueError
-        If the model is of none of `helpers.pruning.FAMILIES`.
+        If the model is of none of `helpers.pruning.FAMILIES`, or the checkpoint lacks weights of
+        the encoder.
 
     Warns
     -----
     UserWarning
         If the checkpoint has no MLM head, so that a new one has to be trained first. ELECTRA's
-        discriminators have none.
+        discriminators have none. Also if it has no pooler and fine-tuning starts from one.
     """
     fresh = config is not None
     if config is None:
@@ -65,16 +66,33 @@ def load_mlm(
             model, loading = AutoModelForMaskedLM.from_pretrained(
                 name_or_path, output_loading_info=True, **IN_32_BITS
             )
-            encoder = AutoModel.from_pretrained(name_or_path, **IN_32_BITS)
+            encoder, of_encoder = AutoModel.from_pretrained(
+                name_or_path, output_loading_info=True, **IN_32_BITS
+            )
     with torch.device("meta"):
         classifier = AutoModelForSequenceClassification.from_config(config)
     if getattr(classifier.base_model, "pooler", None) is None and hasattr(encoder, "pooler"):
         encoder.pooler = None
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
-    if not fresh and any(
-        not key.startswith(model.base_model_prefix) for key in loading["missing_keys"]
-    ):
+    if fresh:
+        return model
+    prefix = model.base_model_prefix + "."
+    missing = sorted(key for key in loading["missing_keys"] if key.startswith(prefix))
+    if missing:
+        raise ValueError(
+            f"{name_or_path} lacks weights of the encoder, {len(missing)} in all, such as "
+            f"{missing[0]}: they would be random. Save the model with save_pretrained; a state "
+            "dict of a wrapper such as DistributedDataParallel has other names (module.…)"
+        )
+    without = any("pooler" in key for key in of_encoder["missing_keys"])
+    if without and getattr(encoder, "pooler", None) is not None:
+        warnings.warn(
+            f"{name_or_path} has no pooler, so it got a new, untrained one, which is pruned and "
+            "fine-tuned like the rest",
+            stacklevel=2,
+        )
+    if any(not key.startswith(prefix) for key in loading["missing_keys"]):
         other = (
             " It is an ELECTRA discriminator, which learnt to spot replaced words; the generator, "
             "such as google/electra-small-generator, has an MLM head."

@@ -437,7 +437,7 @@ def test_a_training_that_was_finished_takes_no_more_steps(train, make, kind):
 
 
 @pytest.mark.parametrize("options", [{}, {"train_sampling_strategy": "group_by_length"}])
-@pytest.mark.parametrize("every", [5, 6])
+@pytest.mark.parametrize("every", [5, 6, 8])
 def test_resumed_fine_tuning_is_the_same_bit_for_bit(
     make, tokenizer, text, tmp_path, every, options
 ):

@@ -4,9 +4,9 @@ How intervals are made, here and in all rules and figures. Conditions are compar
 a sparsity with `ENOUGH` seeds the interval is Student's, from that sparsity's own differences and
 nothing else. With two to four seeds the variances of all sparsities above 0 are averaged, without
 those at which a run collapsed, and the degrees of freedom count what the sparsities share: they all
-subtract the same dense runs. (At 0% both models may be the same, and their differences no noise.) A
-sparsity at which a run collapsed is always judged by its own differences. One run a cell, as in the
-paper, borrows the spread of the runs that prune nothing.
+subtract the same dense runs. A sparsity at which a run collapsed is always judged by its own
+differences, and so is 0%, where both models may be the same and their differences no noise. One run
+a cell, as in the paper, borrows the spread of the runs that prune nothing.
 
 A collapsed run stays in all means and intervals and is named beside them.
 """
@@ -233,7 +233,7 @@ def seed_intervals(
         deviation, freedom = pooled_deviation(values[values.sparsity.isin(sound)])
     else:
         deviation, freedom = spread or (np.nan, np.nan)
-    own = (seeds >= ENOUGH) | (fallen > 0) & (seeds > 1)
+    own = (seeds >= ENOUGH) | ((fallen > 0) | (seeds.index == 0)) & (seeds > 1)
     table = pd.DataFrame(
         {
             "mean": cells["value"].mean(),

@@ -282,9 +282,12 @@ def unpruned_spread(rows: pd.DataFrame, metric: str = "accuracy") -> tuple[float
     Returns
     -------
     (float, int) or None
-        Standard deviation and degrees of freedom; None with less than two such runs. Runs of one
-        seed with the same value count once: they may be the same computation.
+        Standard deviation and degrees of freedom; None with less than two such runs, and for the
+        training loss, which falls with the epochs. Runs of one seed with the same value count once:
+        they may be the same computation.
     """
+    if metric == "train_loss":
+        return None
     values = task_mean(rows, metric)
     # `dense` is one of the four over again
     unpruned = values[(values.sparsity == 0) & ~values.condition.isin(UNPRUNED)]

@@ -285,6 +285,8 @@ def _subsets(runs):
     for number, claim in paper.claims().dropna(subset="conditions").iterrows():
         wanted = claim.conditions.split()
         some = [run for run in runs if run.condition in wanted and _is_between(run, claim)]
+        if number == 6 and len({run.task for run in runs}) < 2:
+            continue  # it compares two tasks
         if {run.condition for run in some} == set(wanted) and any(run.sparsity for run in some):
             needed.setdefault(tuple(run.key for run in some), (some, []))[1].append(str(number))
     for some, numbers in needed.values():

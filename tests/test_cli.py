@@ -539,6 +539,17 @@ def test_values_for_another_model_follow_the_rule_and_say_why(micro):
     kept, reasons = suit.suited(profile, keep={"learning_rates", "learning_rate", "steps"})
     assert kept == profile and not reasons
     assert suit.suited(profiles.get("tiny")) == (profiles.get("tiny"), [])
+    own = profile.replace(pretraining={"learning_rate": new.pretraining.learning_rate})
+    same, _ = suit.suited(own, keep={"learning_rate"})
+    assert same.pretraining == new.pretraining  # the rule's own rate, written out
+
+
+def test_a_family_that_is_not_supported_is_named(tmp_path):
+    from transformers import GPT2Config
+
+    GPT2Config().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="gpt2"):
+        suit.suited(profiles.get("tiny").replace(pretraining={"model": str(tmp_path)}))
 
 
 def test_a_checkpoint_without_an_mlm_head_is_burned_in(micro, tmp_path, make):

@@ -173,6 +173,14 @@ def test_form_of_a_profile_on_glue_offers_every_task(micro):
     assert [task for _, task in offered] == list(tasks.COLUMNS)
 
 
+@pytest.mark.parametrize("sparsity", [0.125, 1 / 3, 0.985, 0.1 * 3])
+def test_the_form_takes_any_sparsity(micro, sparsity):
+    form = live.experiment_form(micro, {}, sparsities=(sparsity,))
+    assert form.controls["sparsities"].value == (round(sparsity, 9),)
+    labels = [label for label, _ in form.controls["sparsities"].options]
+    assert len(labels) == len(set(labels))
+
+
 def test_live_figure_of_regression_shows_the_correlation():
     row = {
         "condition": "dense",

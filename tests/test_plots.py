@@ -203,6 +203,18 @@ def test_results_of_ones_own_stand_beside_the_courses(ax):
     assert f"{-rule[0.9]:.1f} points at 90% (yours)" in title
 
 
+def test_a_source_of_ones_own_may_be_called_as_the_courses(ax):
+    mine, loss = tidy(OURS, task="mine"), tidy(OURS, metric="mlm_loss", task="mine")
+    plots.beside_the_course({"paper": mine}, {"paper": PAPER}, ax=ax)
+    rule = 100 * analysis.differences(mine, "prune_pretrain")["mean"]
+    (line,) = [line for line in ax.get_lines() if line.get_label() == "paper"]
+    assert line.get_ydata()[-1] == pytest.approx(rule[0.9])
+    plots.beside_the_course({"yours": loss}, {}, metric="mlm_loss", ax=ax)
+    rule = analysis.differences(loss, "prune_pretrain", metric="mlm_loss")["mean"]
+    title = ax.get_title(loc="left") or ax.get_title()
+    assert f"Against dense: {rule[0.9]:+.2f} at 90% (yours)" in title
+
+
 def test_a_task_that_the_course_has_is_compared_on_that_task(ax):
     mine = tidy(OURS, task="cola")
     plots.beside_the_course({"yours": mine}, {"paper": PAPER}, ax=ax)

@@ -46,7 +46,7 @@ def test_one_may_commit_again_but_not_outside_the_range():
     guess = predictions.number("How many?", 0, 5, 0.5, "nats")
     guess.commit(2.5)
     guess.commit(1)
-    assert guess.against(3.0) == "You said 1 nats; it is 3 nats, 2 nats more."
+    assert guess.against(3.0) == "You said 1 nat; it is 3 nats, 2 nats more."
     assert guess.against(1.0) == "You said 1 nats; so it is."
     guess.commit(9)
     assert guess.value == 5  # the slider's end
@@ -78,6 +78,9 @@ def test_a_whole_sentence_is_silent_about_a_prediction_that_nobody_made():
     assert guess.against(9.5, sentence) == judged
     assert guess.against(55, sentence).endswith("You predicted 40%: 15 points too low.")
     assert guess.against(40, sentence).endswith("You predicted 40%, and so it is.")
+    assert guess.against(41, sentence).endswith("You predicted 40%: 1 point too low.")
+    points = predictions.number("How many?", unit="points")
+    assert points.against(1.0, "You lose {}.") == "You lose **1 point**."
     which = predictions.choice("Which?", ["early", "late"])
     assert which.against("late", "It is {}.") == "It is **late**."
     which.commit("early")

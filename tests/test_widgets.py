@@ -344,6 +344,35 @@ def test_mask_overlap_agrees_with_the_masks(model, moved, boxes, sparsity):
     box.controls["by"].value = "matrix"
 
 
+def test_mask_overlap_of_a_pruned_model(model):
+    """Most of its entries are alike, namely 0; of these as many are pruned as a mask would."""
+    zeros = pruning.apply_masks(copy.deepcopy(model), pruning.magnitude_masks(model, 0.6))
+    box = widgets.mask_overlap(model, zeros)
+    box.controls["sparsity"].value = 0.01
+    pair = (pruning.magnitude_masks(net, 0.01) for net in (model, zeros))
+    assert f"<b>{pruning.mask_difference(*pair):.2%}</b>" in box.readout.value
+
+
+def test_schedule_explorer_tells_the_odd_positions_apart():
+    said = lambda **values: widgets.schedule_explorer(1000).at(**values)[1]
+    assert "has done <b>88%</b>" in said(begin=100, end=500)
+    assert "ends where it begins, so all three prune at once, at step 500" in said(
+        begin=500, end=500
+    )
+    assert "ends before it begins" in said(begin=800, end=300)
+    assert "is above the final one, so nothing is pruned" in said(initial=0.9, final=0.5)
+    assert "done" not in said(initial=0.5, final=0.5)
+
+
+def test_no_curve_says_that_later_pruning_costs_no_mlm_loss():
+    """Its rows hold the loss of the model that was fine-tuned, from before it was pruned."""
+    for relative in (False, True):
+        table = analysis.curve_table(reference.rows("tiny"), "mlm_loss", relative=relative)
+        assert "prune_downstream" not in set(table.condition) >= {"prune_pretrain", "dense"}
+    table = analysis.curve_table(reference.rows("tiny"))
+    assert "prune_downstream" in set(table.condition)
+
+
 def test_results_explorer_hides_the_intervals_and_shows_only_mine(boxes):
     box = boxes["results_explorer"]
     box.controls["source"].value, box.controls["task"].value = "mine", "cola"
@@ -458,6 +487,8 @@ def test_cost_calculator_reads_between_the_measured_points(boxes):
     assert "dense 4 MB" in text and "CSR 64 ms" in text and "CSR (torch.sparse), 64 ms" in text
     box.controls["sparsity"].value = 0.2
     assert "from 50% to 90% only" in box.readout.value
+    box.controls["sparsity"].value = 0.99
+    assert "Sizes were measured from" in box.readout.value and "MB" not in box.readout.value
     box.controls["model"].value, box.controls["batch"].value, box.controls["sparsity"].value = (
         "one",
         1,

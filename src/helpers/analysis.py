@@ -18,13 +18,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .conditions import UNPRUNED
+from .conditions import CONDITIONS, UNPRUNED
 
 ENOUGH = 5  # seeds, from which on a sparsity's own spread is known well enough
 AT_THE_CONSTANT = 0.005  # accuracy above the constant answer that counts as none
 WELL_ABOVE = 0.05  # accuracy above the constant answer that no run has by chance
 MARGIN = 0.01  # loss of accuracy that counts as none
 
+LATER = [name for name, c in CONDITIONS.items() if c.prunes and not c.prunes_pretraining]
 CELL = ["model", "condition", "sparsity", "task"]
 
 
@@ -423,6 +424,7 @@ def curve_table(
     rows : pandas.DataFrame
         Tidy rows of one model.
     metric : str
+        Of the MLM loss, conditions that prune after pre-training have no curve.
     task : str, optional
         Default: the mean over the tasks.
     relative : bool
@@ -436,6 +438,8 @@ def curve_table(
         Columns ``condition``, ``sparsity``, ``mean``, ``low``, ``high``, ``seeds``.
     """
     rows = rows[rows.task == task] if task else rows
+    if metric == "mlm_loss":  # what is pruned later starts from a loss without pruning
+        rows = rows[~rows.condition.isin(LATER)]
     if not relative:
         table = intervals(task_mean(rows, metric), by=("condition", "sparsity"))
         least = 0 if metric == "accuracy" or metric.endswith("loss") else None

@@ -23,6 +23,7 @@ from transformers import PreTrainedConfig
 
 from .data import load_config
 from .profiles import PROFILES, Profile, locate
+from .pruning import check_family
 from .training import MLM_HEADS
 
 WIDTH, FINE_TUNING, MLM = 768, 3e-5, 1e-4  # BERT-Base
@@ -73,6 +74,8 @@ def suited(profile: Profile, keep: Collection[str] = ()) -> tuple[Profile, list[
     if profile.model == made_for:
         return profile, []
     config, values = load_config(profile.model), profile.pretraining
+    check_family(config, profile.model)
+    made = PROFILES[profile.name].pretraining
     fine_tuning, mlm = rates(config)
     wide = f"{profile.model} is {config.hidden_size:,} wide"
     why = FAMILIES.get(config.model_type, (1, ""))[1]
@@ -88,12 +91,12 @@ def suited(profile: Profile, keep: Collection[str] = ()) -> tuple[Profile, list[
         new["learning_rate"] = mlm
         reasons.append(f"MLM learning rate {mlm:g}: by the same rule, from BERT's {MLM:g}")
     if "steps" not in keep:
-        new["steps"] = max(1, round(values.steps * values.learning_rate / rate))
+        new["steps"] = max(1, round(made.steps * made.learning_rate / rate))
         if "ramp_steps" not in keep:
-            new["ramp_steps"] = round(values.ramp_steps / values.steps * new["steps"])
+            new["ramp_steps"] = round(made.ramp_steps / made.steps * new["steps"])
         reasons.append(
             f"{new['steps']:,} MLM steps, of which {new.get('ramp_steps', values.ramp_steps):,} "
-            f"are the ramp: rate × steps stays {values.learning_rate * values.steps:g}, as in the "
+            f"are the ramp: rate × steps stays {made.learning_rate * made.steps:g}, as in the "
             f"profile {profile.name}"
         )
     if "burn_in_steps" not in keep and has_mlm_head(profile.model) is False:

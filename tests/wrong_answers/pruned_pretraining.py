@@ -111,6 +111,9 @@ WRONG = {
             else min(rises(dense, pruned, 1), default=None)
         ),
         "Return None": lambda dense, pruned: min(rises(dense, pruned, 1), default=0.0),
+        "Each seed rises there": lambda dense, pruned: min(
+            (s for s, values in (pruned - dense).iterrows() if values.min() > 0), default=None
+        ),
         "exactly the loss of its dense model": lambda dense, pruned: min(
             (s for s, v in (pruned - dense).iterrows() if analysis.interval(v)[1] >= 0),
             default=None,

@@ -241,16 +241,18 @@ def tell_costs(runs: list[Run], store, jobs: int = 1) -> list[str]:
     lines = [check_vocabulary(profile, name) for name in names if tasks.get(name, profile).data]
     if not trained:
         return [*lines, "No model is trained, so it takes seconds."]
-    keys = {c.key for run in trained if (c := checkpoint_of(run))}
+    checkpoints = {c.key for run in trained if (c := checkpoint_of(run))}
+    keys = {key for key in checkpoints if not store.has_checkpoint(key)}
     costs = measure_costs(profile, list(dict.fromkeys(r.task for r in trained)), bool(keys))
     each = ", ".join(f"{1e3 * s:,.0f} ms on {tasks.title(t)}" for t, s in costs.tuning_step.items())
     mlm = f"a step of MLM training takes {1e3 * costs.mlm_step:,.0f} ms, " if keys else ""
     lines.append(f"Measured here, {STEPS} steps of each kind: {mlm}a step of fine-tuning {each}.")
     whole = seconds_of(todo, costs, store)
     shared = f", with --jobs {jobs} at best {_hours(whole / jobs)}" if jobs > 1 else ""
+    every = f"All {len(todo)} runs" if len(todo) > 1 else "The run"
     lines.append(
-        f"All {len(todo)} runs: about {_hours(whole)}{shared}; more, if the machine does something "
-        "else meanwhile. Text that must be fetched and tokenised first comes on top."
+        f"{every}: about {_hours(whole)}{shared}; more, if the machine does something else "
+        "meanwhile. Text that must be fetched and tokenised first comes on top."
     )
     tuning = seconds_of(todo, dataclasses.replace(costs, mlm_step=0.0), store)
     if profile.pretraining.steps > LOOK and tuning < whole / 2:
@@ -266,8 +268,8 @@ def tell_costs(runs: list[Run], store, jobs: int = 1) -> list[str]:
     free = shutil.disk_usage(store.folder).free
     lines.append(
         f"About {_bytes(costs.memory)} of {kind} for each process; {_bytes(kept)} of disk for "
-        f"{len(keys)} checkpoints, {_bytes(working)} more while training; {_bytes(free)} are free "
-        f"in {store.folder}."
+        f"{len(keys)} checkpoint{'s' * (len(keys) != 1)}, {_bytes(working)} more while training; "
+        f"{_bytes(free)} are free in {store.folder}."
     )
     if kept + working > free:
         lines.append("That is more than there is: take another --out, or less sparsities or seeds.")

@@ -44,7 +44,7 @@ def percents(sparsities: Iterable[float]) -> str:
     -------
     str
     """
-    *first, last = [f"{100 * sparsity:.0f}" for sparsity in sparsities] or ["no sparsity"]
+    *first, last = [f"{100 * sparsity:.3g}" for sparsity in sparsities] or ["no sparsity"]
     if last == "no sparsity":
         return last
     return f"{', '.join(first)} and {last}%" if first else f"{last}%"

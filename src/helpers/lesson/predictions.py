@@ -64,7 +64,12 @@ class Prediction(Column):
     def _said(self, value):
         if isinstance(value, str):
             return value
-        return f"{value:g}{'' if self.unit in ('', '%') else ' '}{self.unit}"
+        return f"{value:g}{'' if self.unit in ('', '%') else ' '}{self._unit(value)}"
+
+    def _unit(self, count, unit=None):
+        """The unit for so many: 1 point, 2 points."""
+        unit = self.unit if unit is None else unit
+        return unit.removesuffix("s") if abs(count) == 1 and unit != "s" else unit
 
     def draw(self, ax: Axes, axis: str = "y", **legend) -> None:
         """Draw the number, if there is one, as a dotted line across a figure, with a label.
@@ -130,7 +135,8 @@ class Prediction(Column):
         if isinstance(outcome, str):
             return f"You said {self.value}; it is {outcome}."
         unit = "points" if self.unit == "%" else self.unit
-        difference = f"{abs(outcome - self.value):.6g} {unit}".rstrip()
+        apart = abs(outcome - self.value)
+        difference = f"{apart:.6g} {self._unit(apart, unit)}".rstrip()
         more = "more" if outcome > self.value else "less"
         return (
             f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {more}."
@@ -145,7 +151,9 @@ class Prediction(Column):
             return f"{said}."
         unit = "points" if self.unit == "%" else self.unit
         side = "low" if outcome > self.value else "high"
-        return f"{said}: {abs(outcome - self.value):.6g} {unit} too {side}.".replace("  ", " ")
+        apart = abs(outcome - self.value)
+        unit = self._unit(apart, unit)
+        return f"{said}: {apart:.6g} {unit} too {side}.".replace("  ", " ")
 
 
 class _Place(Artist):

@@ -72,7 +72,8 @@ def curves(
         legend += own_runs(mine, metric, task, ax)
     ax.legend(handles=legend)
     ax.set_ylabel((RELATIVE_LABEL if relative else METRIC_LABEL).get(metric, metric))
-    count = next(iter(sources.values())).task.nunique() if sources else 0
+    first = next(iter(sources.values()), None)
+    count = 0 if first is None else first[first.metric == metric].task.nunique()
     ax.set_title(title(task) if task else f"mean over {count} task{'s' * (count != 1)}")
     return sparsity_axis(ax)
 
@@ -343,7 +344,8 @@ def beside_the_course(
     ax, scale = ax or plt.gca(), scale_of(metric)
     own_tasks = {task for rows in yours.values() for task in rows.task}
     drawn = {}
-    for name, rows in (yours | course).items():
+    others = {name: rows for name, rows in course.items() if name not in yours}
+    for name, rows in (yours | others).items():
         if own_tasks <= set(rows.task):
             rows = rows[rows.task.isin(own_tasks)]
         line = _lost(rows, condition, metric)
@@ -364,10 +366,11 @@ def beside_the_course(
         last = float(scale * line["mean"].iloc[-1])
         ends[textwrap.fill(name, 20)] = (edge, last, color)
         if name in yours:
-            told = f"{-last:.1f} points" if metric == "accuracy" else f"{-last:.2f}"
-            lost.append(f"{told} at {100 * line.index[-1]:.0f}% ({name})")
+            told = f"{-last:z.1f} points" if metric == "accuracy" else f"{last:+z.2f}"
+            lost.append(f"{told} at {100 * line.index[-1]:.3g}% ({name})")
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set_title(textwrap.fill(f"Lost against dense: {', '.join(lost)}", 70))
+    word = "Lost against dense" if metric == "accuracy" else "Against dense"
+    ax.set_title(textwrap.fill(f"{word}: {', '.join(lost)}", 70))
     label = METRIC_LABEL.get(metric, metric)
     ax.set_ylabel(RELATIVE_LABEL.get(metric, f"{label} against dense"))
     return label_ends(ends, sparsity_axis(ax))

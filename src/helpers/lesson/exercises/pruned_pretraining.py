@@ -217,6 +217,7 @@ def _check_first_certain_rise(function):
         0.1: [-0.02, 0.01, 0.0],
         0.15: [0.0, 0.0, 0.0],
         0.2: [0.0, 0.02, 0.02],
+        0.3: [0.006, 0.012, 0.02],
         0.4: [0.02, 0.03, 0.025],
         0.6: [0.3, 0.32, 0.31],
     }
@@ -261,6 +262,8 @@ def _why_not_40(value, above):
         0.15: "You say 15%, but there each seed has exactly the loss of its dense model. The "
         "interval must lie wholly above 0.",
         0.2: f"You say 20%. The mean rise is {mean:.3f}, but its 95% interval reaches from "
+        f"{low:.3f} to {high:.3f}, so it could be nothing.",
+        0.3: f"You say 30%. Each seed rises there, but unevenly: the 95% interval reaches from "
         f"{low:.3f} to {high:.3f}, so it could be nothing.",
         0.6: "You say 60%, but at 40% it is certain as well: from "
         f"{analysis.interval(above[0.4])[1]:.3f} nats up. Take the difference seed by seed. What "

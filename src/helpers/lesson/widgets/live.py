@@ -216,7 +216,8 @@ def experiment_form(
     tasks = pocket.TASKS if profile.fine_tuning.glue == profiles.POCKET else tuple(COLUMNS)
     tasks = [*tasks, *(own.name for own in profile.own_tasks)]
     pruned = [(c.label, name) for name, c in CONDITIONS.items() if name not in UNPRUNED]
-    percents = sorted({*range(10, 100, 10), *(round(100 * s) for s in sparsities)})
+    sparsities = [round(float(s), 9) for s in sparsities]
+    offered = sorted({*(n / 10 for n in range(1, 10)), *sparsities})
     controls = {
         "model": ipywidgets.Text(
             profile.model, description="model", continuous_update=False, **wide()
@@ -236,8 +237,8 @@ def experiment_form(
             **wide(),
         ),
         "sparsities": ipywidgets.SelectMultiple(
-            options=[(f"{n}%", n / 100) for n in percents],
-            value=list(sparsities),
+            options=[(f"{100 * s:.3g}%", s) for s in offered],
+            value=sparsities,
             rows=5,
             description="sparsities",
             **wide(),

@@ -72,10 +72,10 @@ def threshold_explorer(weights: Mapping[str, torch.Tensor]) -> Explorer:
             )
             below.set_data(np.where(edges[1:] <= threshold, counts, 0))
             line.set_xdata([threshold] * 2)
-            label.xy = (threshold, 0.95)
-            late = threshold > 0.75 * edges[-1]
+            at = min(threshold, edges[-1])  # of all matrices' it may lie beyond this one's weights
+            label.xy, late = (at, 0.95), at > 0.75 * edges[-1]
             label.set(
-                x=threshold,
+                x=at,
                 ha="right" if late else "left",
                 text="threshold  " if late else "  threshold",
             )
@@ -184,6 +184,7 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
         ax.set_ylim(-3, 103)
 
         def move(final, initial, begin, end, exponent):
+            backwards, high = end < begin, initial > final
             end, initial = max(begin, end), min(initial, final)
             ramp = np.clip((x - begin) / max(end - begin, 1), 0, 1)
 
@@ -194,15 +195,16 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
             at_once = np.where(x >= begin, final, initial)
             for line, sparsities in zip(ax.lines, (rising(exponent), rising(1), at_once)):
                 line.set_ydata(100 * sparsities)
-            note = ""
+            if initial == final:
+                why = "is above" if high else "is"
+                return f"The initial sparsity {why} the final one, so nothing is pruned on the way."
             if end == begin:
-                note = " The ramp ends where it begins, so all three prune at once."
-            elif initial == final:
-                note = " Initial and final sparsity are the same: nothing is pruned on the way."
+                why = "ends before" if backwards else "ends where"
+                return f"The ramp {why} it begins, so all three prune at once, at step {begin}."
             return (
                 f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule "
                 f"with exponent {exponent} has done <b>{1 - 0.5**exponent:.0%}</b> of its pruning. "
-                f"A linear one has done 50%.{note}"
+                "A linear one has done 50%."
             )
 
         return move, list(ax.lines)
@@ -488,12 +490,14 @@ def _with_bar(weights, what):
 
 def _level(weight):
     """For each entry the place in `LEVELS` from which on it is pruned; 100 if at none."""
-    thresholds = _thresholds(weight)
-    return torch.from_numpy(
-        np.searchsorted(
-            thresholds, weight.detach().abs().float().cpu().numpy(), side="left"
-        ).astype(np.uint8)
-    )
+    magnitude = weight.detach().abs().float().cpu()
+    counts = [round(magnitude.numel() * level) for level in LEVELS]
+    # from the smallest on, entries of the same magnitude in their order, as magnitude masks are
+    levels = torch.searchsorted(
+        torch.tensor(counts), torch.arange(magnitude.numel()), right=True
+    ).to(torch.uint8)
+    places = magnitude.flatten().argsort(stable=True)
+    return torch.empty_like(levels).scatter_(0, places, levels).reshape(magnitude.shape)
 
 
 def _differing(first, second):

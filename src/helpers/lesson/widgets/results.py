@@ -46,11 +46,12 @@ def results_explorer(
         return lambda: sentence, []
 
     def draw(ax, metric, task, source, conditions, relative, bands):
+        relative = relative and source != "mine"  # whose dense runs may be missing
         shown = [name for name in sources if source in ("", name, "mine")]
         used = {name: table(name, metric, task, relative) for name in shown}
         drawn = conditions if source != "mine" else ()
         lines = plots.curve_lines(used, metric, drawn, bands=bands, ax=ax)
-        legend = plots.legend_handles(lines, sources=used)
+        legend = plots.legend_handles(lines, sources=used if source != "mine" else {})
         plots.floor_lines(used[shown[0]], metric, ax)
         if mine is not None and not relative and source in ("", "mine"):
             legend += plots.own_runs(mine, metric, task, ax)
@@ -268,6 +269,9 @@ def cost_calculator(sizes: pd.DataFrame, times: pd.DataFrame) -> Explorer:
         def move(sparsity):
             for line in lines:
                 line.set_xdata([100 * sparsity] * 2)
+            low, high = size.sparsity.min(), size.sparsity.max()
+            if not low <= sparsity <= high:
+                return f"Sizes were measured from {low:.0%} to {high:.0%} only."
             here = {
                 form: _at(line.sparsity, line["bytes"], sparsity)
                 for form, line in size.groupby("format")

@@ -58,7 +58,9 @@ async function startForgets(box) {
 
 /* ---- predictions ------------------------------------------------------------------------------- */
 
-const withUnit = (value, unit) => `${value}${unit === "" || unit === "%" ? "" : " "}${unit}`;
+/* 1 point, 2 points */
+const withUnit = (value, unit) =>
+  `${value}${unit === "" || unit === "%" ? "" : " "}${Math.abs(value) === 1 ? unit.replace(/s$/, "") : unit}`;
 
 /* As helpers.lesson.predictions.Prediction.against says it. */
 function against(guess, { outcome, unit }) {

@@ -85,7 +85,7 @@ colab-check:  ## run notebooks with Colab's versions, the course fetched by thei
 
 clean:  ## remove what was built; .venv and your runs stay
 	rm -rf build .pytest_cache .ruff_cache .mypy_cache src/*.egg-info
-	find src tests notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	find src tests notebooks \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # The oldest and the newest versions that pyproject.toml allows, each in an environment of its own.
 versions-check:  ## run the fast tests with the oldest and the newest supported versions, in build/

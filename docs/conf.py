@@ -117,9 +117,9 @@ def cite(text):
 
 
 def executed(path):
-    """The notebook as it was executed, if it was; else the committed one."""
+    """The notebook as it was executed, if it was since it was changed; else the committed one."""
     run = Path(os.environ.get("EXECUTED", path.parent), path.name)
-    return run if run.exists() else path
+    return run if run.exists() and run.stat().st_mtime >= path.stat().st_mtime else path
 
 
 def prepare(app, docname, source):

@@ -236,3 +236,20 @@ def test_no_widget_is_newer_than_colabs(path):
     newer = rf"\b(?:{classes})\(|\.titles\b|\btitles="
     assert COLAB["ipywidgets"].startswith("7.")
     assert not re.findall(newer, path.read_text(encoding="utf-8"))
+
+
+def test_badges_need_nothing_but_nbformat():
+    """The workflow that writes them installs no more."""
+    script = "import sys; sys.modules['helpers'] = sys.modules['torch'] = None; import tools.links"
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no make")
+def test_make_clean_leaves_names_with_blanks_alone(tmp_path):
+    for folder in ("src", "tests", "notebooks/reviews", "notebooks/reviews 2/.ipynb_checkpoints"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "notebooks" / "it's").mkdir()
+    subprocess.run(["make", "-f", str(ROOT / "Makefile"), "clean"], check=True, cwd=tmp_path)
+    left = {path.name for path in (tmp_path / "notebooks").glob("*")}
+    assert left == {"reviews", "reviews 2", "it's"}
+    assert not list((tmp_path / "notebooks" / "reviews 2").iterdir())

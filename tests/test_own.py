@@ -336,3 +336,11 @@ def test_the_form_takes_data_of_ones_own(micro, reviews, tmp_path):
     assert "runs on reviews" in form.readout.value
     form.controls["data"].value = f"{tmp_path / 'reviews.csv'} text=revue label=stars"
     assert "no column revue" in form.readout.value
+
+
+def test_labels_and_columns_may_have_commas(tmp_path):
+    table = pd.DataFrame({"Review, English": WORDS, "mark": ["bad", "good, very"] * 30})
+    words = [f"data={csv(table, tmp_path)}", "label=mark"]
+    words += ['text=["Review, English"]', 'labels=["bad", "good, very"]']
+    task = own.from_words(words)
+    assert task.labels == ("bad", "good, very") and task.columns == ("Review, English",)

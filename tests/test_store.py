@@ -329,3 +329,37 @@ def test_folders_may_be_read_by_others(tmp_path):
     assert (tmp_path / "runs" / "key.json").stat().st_mode & 0o444 == (
         folder / "info.json"
     ).stat().st_mode & 0o444
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_who_may_write_to_the_folder_may_write_to_the_store(tmp_path):
+    """A store of a whole class: locks that others may take, too."""
+    tmp_path.chmod(0o777)
+    shared = RunStore(tmp_path)
+    with shared.lock("a-run"):
+        pass
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.glob("*")}
+    assert modes == dict.fromkeys(("runs", "checkpoints", "work", "locks"), 0o777)
+    assert (tmp_path / "locks" / "a-run.lock").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_store_that_lacks_empty_folders_can_be_read(tmp_path, monkeypatch):
+    """Git keeps no empty folder, and the copy may be read-only."""
+    (tmp_path / "runs").mkdir()
+    refused = PermissionError("read-only")
+    monkeypatch.setattr(Path, "mkdir", lambda *args, **options: (_ for _ in ()).throw(refused))
+    kept = RunStore(tmp_path)
+    kept.clean()
+    assert kept.keys() == [] and kept.rows().empty
+
+
+def test_a_sweep_that_cleans_leaves_alone_what_another_publishes(tmp_path, monkeypatch):
+    other, replace = RunStore(tmp_path), os.replace
+
+    def at_once(part, path):
+        other.clean()
+        replace(part, path)
+
+    monkeypatch.setattr(store.os, "replace", at_once)
+    RunStore(tmp_path).publish("results.csv", "a,b")
+    assert (tmp_path / "results.csv").read_text() == "a,b"

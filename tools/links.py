@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from tools.notebooks import find
+from tools.places import find
 
 NOTICE = (
     "*Binder and Colab: once this is on GitHub, `make links REPO=you/repo` writes the badges here.*"

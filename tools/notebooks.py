@@ -14,7 +14,6 @@ import re
 import subprocess
 import sys
 import time
-from fnmatch import fnmatch
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -28,39 +27,13 @@ from tqdm import tqdm
 
 from helpers import machine
 from helpers.lesson import page
+from tools.places import find
 
 ROOT = Path(__file__).parent.parent
 
 # A bar; without its widget it would stand still for ever
 PROGRESS = re.compile(r".*\[\d\d:\d\d<?.*(it/s|s/it)")
 STATED = re.compile(r"the cells take [\d.]+ minutes and [\d.]+ GB on \w+ CPU cores?")
-
-
-def find(folder: str | Path, pattern: str = "") -> list[Path]:
-    """The notebooks in a folder, in reading order.
-
-    Parameters
-    ----------
-    folder : str or path
-    pattern : str
-        Those whose name contains this, a plain string or a glob; default: all.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    """
-    notebooks = sorted(Path(folder).glob("[0-9]*.ipynb"))
-    if not notebooks:
-        raise FileNotFoundError(
-            f"no notebooks in {str(folder)!r}; go to the top of the course, or name their folder "
-            "with --notebooks"
-        )
-    chosen = [path for path in notebooks if fnmatch(path.stem, f"*{pattern}*")]
-    if not chosen:
-        names = ", ".join(path.stem for path in notebooks)
-        raise FileNotFoundError(f"no notebook is called {pattern!r}; there are {names}")
-    return chosen
 
 
 def peak_megabytes(pid: int) -> float:

@@ -6,6 +6,7 @@ What `describe` returns is a `helpers.tasks.Task`, of the same kind as GLUE's.
 """
 
 import contextlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -160,7 +161,8 @@ def from_words(words: Sequence[str]) -> Task:
     ----------
     words : sequence of str
         Each ``field=value``, with the fields of `describe`; ``data=`` may be left out of the first.
-        Two columns of text, and labels, are written with commas between them.
+        Two columns of text, and labels, are written with commas between them, or as a JSON list if
+        one of them has a comma.
 
     Raises
     ------
@@ -179,12 +181,20 @@ def from_words(words: Sequence[str]) -> Task:
             )
         if field in values:
             raise ValueError(f"{field}= stands there twice, {values[field]!r} and then {value!r}")
-        values[field] = tuple(value.split(",")) if field in ("text", "labels") else value
+        values[field] = _several(value) if field in ("text", "labels") else value
     if "data" not in values:
         raise ValueError("a task of your own needs data=: a file, a folder or a hub id")
     with contextlib.suppress(ValueError):  # a share; else the name of a split
         values["validation"] = float(values.get("validation", ""))
     return describe(**values)
+
+
+def _several(words):
+    """Words with commas between them; as a JSON list they may have commas themselves."""
+    try:
+        return tuple(json.loads(words)) if words.startswith("[") else tuple(words.split(","))
+    except ValueError:
+        return tuple(words.split(","))
 
 
 def told(task: Task, raw: DatasetDict | None = None) -> str:

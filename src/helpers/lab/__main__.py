@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import math
+import shlex
 import sys
 import textwrap
 from pathlib import Path
@@ -98,7 +99,7 @@ def run(parser, options):
         report(runs, store, profile)
         raise
     report(runs, store, profile)
-    print(f"Beside the course's: {PROGRAM} judge {options.out} --figure curves.png")
+    print(f"Beside the course's: {PROGRAM} judge {shlex.quote(options.out)} --figure curves.png")
 
 
 def _planned(options):
@@ -229,7 +230,15 @@ def export_run(parser, options):
             f"{options.store} has no pruned run {which}; it has {', '.join(pruned) or 'none'}"
         )
     # a pruned model that nobody named is the sparsest of those that were asked for
-    chosen = max(fits, key=lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed))
+    what = lambda run: (run.sparsity, run.condition == "prune_pretrain", -run.seed)
+    # of several settings the one that trained longest
+    chosen = max(fits, key=lambda run: (*what(run), run.profile.pretraining.steps))
+    if len({results.settings_of(run) for run in fits if what(run) == what(chosen)}) > 1:
+        print(
+            f"{options.store} has this run with several settings; taken are the most MLM steps, "
+            f"{chosen.profile.pretraining.steps:,}. For the others, export from Python: "
+            "helpers.lab.export.export_model."
+        )
     rows = results.rows_like(chosen, store)
     if not store.has_checkpoint(checkpoint_of(chosen).key):
         steps = chosen.profile.pretraining.steps
@@ -243,7 +252,7 @@ def export_run(parser, options):
         export.save_onnx(folder)
     files = ", ".join(sorted(path.name for path in folder.iterdir()))
     print(f"{chosen.condition} at {chosen.sparsity:.0%}, seed {chosen.seed}: {folder} has {files}.")
-    print(f"To the hub: hf upload YOU/{folder.name} {folder}")
+    print(f"To the hub: hf upload YOU/{folder.resolve().name} {shlex.quote(str(folder))}")
 
 
 def _is_model(folder):
@@ -587,7 +596,7 @@ def _summary(store, profile):
     checkpoints = store.infos()
     commands = _json(earlier).get("commands")
     commands = commands if isinstance(commands, list) else []
-    command = f"{PROGRAM} {' '.join(sys.argv[1:])}"
+    command = f"{PROGRAM} {shlex.join(sys.argv[1:])}"
     seconds = sum(note.get("wall_seconds", 0) for note in [*notes, *checkpoints])
     return {key: latest[key] for key in ("machine", "python", "versions", "commit", "date")} | {
         "commands": commands + [command] * (command not in commands),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import re
 import warnings
 from pathlib import Path
 
@@ -58,11 +59,13 @@ def export_model(run, folder, rows, store=None, license=None):
     store = as_store(store)
     checkpoint, info = experiment.pretrain(run, store)
     folder = Path(folder)
+    (folder / "model.onnx").unlink(missing_ok=True)  # of an earlier export
     with quiet():
         model = load_mlm(checkpoint)
         model.save_pretrained(folder)
     data.load_tokenizer(run.profile.model).save_pretrained(folder)
-    model_card(run, model, info["mlm_loss"], rows, folder.name, license).save(folder / "README.md")
+    name = folder.resolve().name
+    model_card(run, model, info["mlm_loss"], rows, name, license).save(folder / "README.md")
     return folder
 
 
@@ -158,7 +161,7 @@ def model_card(run, model, mlm_loss, rows, name, license=None):
 def _metadata(run, scores, name, license, family):
     """What the hub reads: the card's front matter."""
     profile = run.profile
-    hub_ids = {corpus[0] for corpus, _ in profile.pretraining.corpora}
+    hub_ids = {hub for corpus, _ in profile.pretraining.corpora if (hub := _hub_id(corpus[0]))}
     hub_ids |= {data for task in _tasks(profile, scores) if (data := _public_data(profile, task))}
     results = [
         EvalResult(
@@ -177,7 +180,7 @@ def _metadata(run, scores, name, license, family):
     ]
     return ModelCardData(
         model_name=name,
-        base_model=None if profile.model == profiles.POCKET else profile.model,
+        base_model=None if profile.model == profiles.POCKET else _hub_id(profile.model),
         license=license,
         language="en",
         library_name="transformers",
@@ -198,11 +201,22 @@ def _public_data(profile, name):
     """The hub id of a task's data; None for a file, whose path tells others nothing."""
     own = {task.name: task for task in profile.own_tasks}
     data = own[name].data if name in own else profile.fine_tuning.glue
-    return None if Path(data).exists() else data
+    return _hub_id(data)
+
+
+def _hub_id(name):
+    """A name as the hub gives it; None for a file or folder, whose path tells others nothing."""
+    is_file = Path(name).suffix in profiles.TABLES or Path(name).exists()
+    return name if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) and not is_file else None
 
 
 def _scores(run, rows):
-    """Mean and range over seeds of each task's metrics, for this checkpoint and for dense."""
+    """Mean and range over seeds of each task's metrics, for this checkpoint and for dense.
+
+    Where each seed prunes a checkpoint of its own, only this one's seed counts.
+    """
+    if run.profile.pretraining.seed is None:
+        rows = rows[rows.seed == run.seed]
     kind = CONDITIONS[run.condition].pretraining
     started_here = [
         name for name, c in CONDITIONS.items() if c.prunes_pretraining and c.pretraining == kind

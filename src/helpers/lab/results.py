@@ -110,7 +110,7 @@ def existing(folder: str | Path) -> RunStore:
     return RunStore(folder)
 
 
-def _settings(run):
+def settings_of(run):
     """What tells the results of one table from those of another: profile, and its two parts."""
     return run.profile.name, run.profile.pretraining, run.profile.fine_tuning
 
@@ -122,7 +122,7 @@ def _of_store(store):
 
 def rows_like(run: Run, store: RunStore) -> pd.DataFrame:
     """Tidy rows of a store's runs that have the same settings as one of them."""
-    return _tables(store)[_settings(run)]
+    return _tables(store)[settings_of(run)]
 
 
 def _tables(store):
@@ -136,7 +136,7 @@ def _tables(store):
         record = store.read(key)
         if record:
             run = from_record(record["run"])
-            groups.setdefault(_settings(run), []).append((key, run, record["rows"]))
+            groups.setdefault(settings_of(run), []).append((key, run, record["rows"]))
     if not groups:
         raise ValueError(f"{store.folder} has no finished runs yet")
     found = {}

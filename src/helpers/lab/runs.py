@@ -16,7 +16,7 @@ from ..pruning import check_sparsity
 from ..suit import warn_outside
 from ..tasks import Task, with_own
 from .store import digest
-from .values import check_learning_rate, check_seed, check_task_of, check_values
+from .values import check_learning_rate, check_ramp, check_seed, check_task_of, check_values
 
 
 @dataclass(frozen=True)
@@ -189,6 +189,7 @@ def plan(
     """
     profile = profile or current()
     check_values(profile)
+    check_ramp(profile)
     check_profile(profile)
     conditions, sparsities, tasks, seeds = map(list, (conditions, sparsities, tasks, seeds))
     rates = list(profile.learning_rates if learning_rates is None else learning_rates)

@@ -79,7 +79,10 @@ def _text(value):
 
 
 def _commas(value):
-    return ",".join(map(str, value)) if isinstance(value, list) else value
+    if not isinstance(value, list):
+        return value
+    words = [str(one) for one in value]
+    return json.dumps(words) if any("," in word for word in words) else ",".join(words)
 
 
 def with_settings(profile, settings):

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import uuid
 import warnings
@@ -73,9 +74,19 @@ class RunStore:
         self.folder, self.wait, self._locks = Path(folder), wait, {}
         for part in ("runs", "checkpoints", "work", "locks"):
             try:
-                (self.folder / part).mkdir(parents=True, exist_ok=True)
+                self._make(self.folder / part)
             except OSError as error:
-                raise self._unwritable(error) from error
+                # finished runs can be read from a folder that may not be written to
+                if not (self.folder / "runs").is_dir():
+                    raise self._unwritable(error) from error
+
+    def _make(self, part):
+        """Make a folder of the store; who may write to the store's folder may write to it, too."""
+        if part.is_dir():
+            return
+        part.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):
+            part.chmod(stat.S_IMODE(self.folder.stat().st_mode))
 
     def _unwritable(self, error):
         return type(error)(
@@ -86,8 +97,11 @@ class RunStore:
     @contextlib.contextmanager
     def lock(self, key):
         """Hold the lock of a run or a checkpoint; a process that holds it may take it again."""
-        lock = self._locks.setdefault(key, FileLock(self.folder / "locks" / f"{key}.lock"))
         try:
+            if key not in self._locks:
+                path = self.folder / "locks" / f"{key}.lock"
+                self._locks[key] = FileLock(path, mode=self.folder.stat().st_mode & 0o666)
+            lock = self._locks[key]
             lock.acquire(timeout=-1 if self.wait else 0, poll_interval=0.2)
         except Timeout:
             raise Busy(f"another process is making {key}") from None
@@ -195,7 +209,7 @@ class RunStore:
         That is what is half written, and the Trainer's checkpoints of what is finished by now.
         Those of unfinished runs stay, to resume from.
         """
-        for path in sorted((self.folder / "work").iterdir()):
+        for path in sorted((self.folder / "work").glob("*")):
             half = path.name.endswith(".part")
             key = path.name.rsplit(".", 2)[0] if half else path.name
             # what may not be removed stays
@@ -212,9 +226,10 @@ class RunStore:
 
     def publish(self, name, text):
         """Write a text file into the store's folder; who reads it meanwhile sees a whole one."""
-        part = self._part(name)
-        part.write_text(text)
-        os.replace(part, self.folder / name)
+        with self.lock(name):  # else another process may take the half for one of a dead process
+            part = self._part(name)
+            part.write_text(text)
+            os.replace(part, self.folder / name)
 
     def _part(self, key):
         return self.folder / "work" / f"{key}.{uuid.uuid4().hex}.part"

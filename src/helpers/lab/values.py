@@ -177,6 +177,11 @@ def check_values(profile: Profile) -> None:
     check("checkpoint_every", profile.checkpoint_every, _or_none(whole(1)))
     values = profile.pretraining
     _check_text(values)
+
+
+def check_ramp(profile: Profile) -> None:
+    """Raise a ValueError if the sparsity would still rise when the MLM training ends."""
+    values = profile.pretraining
     if values.ramp_steps >= values.steps:
         raise ValueError(
             "pretraining.ramp_steps must be less than pretraining.steps, so that the masks become "

@@ -47,7 +47,7 @@ def test_one_may_commit_again_but_not_outside_the_range():
     guess.commit(2.5)
     guess.commit(1)
     assert guess.against(3.0) == "You said 1 nat; it is 3 nats, 2 nats more."
-    assert guess.against(1.0) == "You said 1 nats; so it is."
+    assert guess.against(1.0) == "You said 1 nat; so it is."
     guess.commit(9)
     assert guess.value == 5  # the slider's end
 

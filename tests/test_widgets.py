@@ -383,7 +383,7 @@ def test_results_explorer_hides_the_intervals_and_shows_only_mine(boxes):
     box.controls["relative"].value = True
     lost = 100 * analysis.differences(reference.rows("tiny"), "prune_pretrain")["mean"]
     lowest = lost.index[lost.index > 0].min()
-    told = f"against dense: pruned in pre-training {lost[lowest]:.1f} points at {lowest:.0%} and"
+    told = f"against dense: pruned in pre-training {lost[lowest]:z.1f} points at {lowest:.0%} and"
     assert told in box.readout.value
     assert not re.search(r"[+-]0\.0+ ", box.at(metric="train_loss", task="cola")[1])
     box.controls["relative"].value = False

@@ -111,7 +111,7 @@ class ByEpoch(LengthGroupedSampler):
 
     seed = 0
 
-    def set_epoch(self, epoch):
+    def set_epoch(self, epoch: int) -> None:
         """Draw what comes for an epoch; accelerate calls this."""
         # the generator mixes its seed, so neighbours are not alike
         self.generator = torch.Generator().manual_seed(1_000_003 * self.seed + epoch)

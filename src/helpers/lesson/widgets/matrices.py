@@ -195,12 +195,17 @@ def schedule_explorer(steps: int = 1000) -> Explorer:
             at_once = np.where(x >= begin, final, initial)
             for line, sparsities in zip(ax.lines, (rising(exponent), rising(1), at_once)):
                 line.set_ydata(100 * sparsities)
+            alike = f"An exponent of {exponent} changes nothing."
             if initial == final:
                 why = "is above" if high else "is"
-                return f"The initial sparsity {why} the final one, so nothing is pruned on the way."
+                return (
+                    f"The initial sparsity {why} the final one, so nothing is pruned on the way. "
+                    f"{alike}"
+                )
             if end == begin:
                 why = "ends before" if backwards else "ends where"
-                return f"The ramp {why} it begins, so all three prune at once, at step {begin}."
+                told = f"The ramp {why} it begins, so all three prune at once, at step {begin}."
+                return f"{told} {alike}"
             return (
                 f"Half-way through its ramp, at step {begin + (end - begin) // 2}, the schedule "
                 f"with exponent {exponent} has done <b>{1 - 0.5**exponent:.0%}</b> of its pruning. "

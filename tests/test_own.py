@@ -196,6 +196,10 @@ def test_multi_label_and_token_classification_are_refused_by_name(tmp_path):
         own.describe(path, text="tokens")
 
 
+def test_the_files_that_are_read_are_those_that_count():
+    assert tuple(sources.FILES) == profiles.TABLES
+
+
 def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "latin.csv").write_bytes("text,label\ncaf\xe9,1\n".encode("latin-1"))
     (tmp_path / "ragged.csv").write_text("text,label\na,1\nb,2,3\n")

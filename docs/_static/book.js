@@ -60,7 +60,7 @@ async function startForgets(box) {
 
 /* 1 point, 2 points */
 const withUnit = (value, unit) =>
-  `${value}${unit === "" || unit === "%" ? "" : " "}${Math.abs(value) === 1 ? unit.replace(/s$/, "") : unit}`;
+  `${value}${unit === "" || unit === "%" ? "" : " "}${Math.abs(value) === 1 ? unit.replace(/(.)s$/, "$1") : unit}`;
 
 /* As helpers.lesson.predictions.Prediction.against says it. */
 function against(guess, { outcome, unit }) {

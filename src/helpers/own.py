@@ -191,10 +191,10 @@ def from_words(words: Sequence[str]) -> Task:
 
 def _several(words):
     """Words with commas between them; as a JSON list they may have commas themselves."""
-    try:
-        return tuple(json.loads(words)) if words.startswith("[") else tuple(words.split(","))
-    except ValueError:
-        return tuple(words.split(","))
+    if words.startswith("["):
+        with contextlib.suppress(ValueError):
+            return tuple(json.loads(words))
+    return tuple(words.split(","))
 
 
 def told(task: Task, raw: DatasetDict | None = None) -> str:

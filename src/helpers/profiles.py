@@ -343,9 +343,10 @@ def _content(where, stamp):
 def _files(folder):
     if folder.is_file():
         return [folder]
-    files = [p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")]
-    stores = [p.parent for p in folder.rglob("checkpoints") if (p.parent / "runs").is_dir()]
-    files = [p for p in files if not any(store in p.parents for store in stores)]
+    found = list(folder.rglob("*"))  # one walk: it is asked at every use of what was read
+    stores = {p.parent for p in found if p.name == "checkpoints" and (p.parent / "runs").is_dir()}
+    files = [p for p in found if p.is_file() and not p.name.startswith(".")]
+    files = [p for p in files if stores.isdisjoint(p.parents)]
     if any(p.parent == folder and p.suffix in TABLES for p in files):
         files = [p for p in files if p.suffix in TABLES or p.name == "README.md"]
     return sorted(files)

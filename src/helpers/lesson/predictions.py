@@ -64,12 +64,12 @@ class Prediction(Column):
     def _said(self, value):
         if isinstance(value, str):
             return value
-        return f"{value:g}{'' if self.unit in ('', '%') else ' '}{self._unit(value)}"
+        return f"{value:g}{'' if self.unit in ('', '%') else ' '}{_of_unit(value, self.unit)}"
 
-    def _unit(self, count, unit=None):
-        """The unit for so many: 1 point, 2 points."""
-        unit = self.unit if unit is None else unit
-        return unit.removesuffix("s") if abs(count) == 1 and unit != "s" else unit
+    def _apart(self, outcome):
+        """How far the prediction is from the outcome, in words."""
+        apart, unit = abs(outcome - self.value), "points" if self.unit == "%" else self.unit
+        return f"{apart:.6g} {_of_unit(apart, unit)}".rstrip()
 
     def draw(self, ax: Axes, axis: str = "y", **legend) -> None:
         """Draw the number, if there is one, as a dotted line across a figure, with a label.
@@ -134,13 +134,8 @@ class Prediction(Column):
             return f"It is {self._said(outcome)}. (You have not committed to a prediction above.)"
         if isinstance(outcome, str):
             return f"You said {self.value}; it is {outcome}."
-        unit = "points" if self.unit == "%" else self.unit
-        apart = abs(outcome - self.value)
-        difference = f"{apart:.6g} {self._unit(apart, unit)}".rstrip()
-        more = "more" if outcome > self.value else "less"
-        return (
-            f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference} {more}."
-        )
+        difference = f"{self._apart(outcome)} {'more' if outcome > self.value else 'less'}"
+        return f"You said {self._said(self.value)}; it is {self._said(outcome)}, {difference}."
 
     def _judged(self, outcome):
         """A sentence on a prediction that was made."""
@@ -149,11 +144,13 @@ class Prediction(Column):
             return f"{said}, and so it is."
         if isinstance(outcome, str):
             return f"{said}."
-        unit = "points" if self.unit == "%" else self.unit
         side = "low" if outcome > self.value else "high"
-        apart = abs(outcome - self.value)
-        unit = self._unit(apart, unit)
-        return f"{said}: {apart:.6g} {unit} too {side}.".replace("  ", " ")
+        return f"{said}: {self._apart(outcome)} too {side}."
+
+
+def _of_unit(count, unit):
+    """The unit for so many: 1 point, 2 points; seconds are always s."""
+    return unit.removesuffix("s") if abs(count) == 1 and unit != "s" else unit
 
 
 class _Place(Artist):

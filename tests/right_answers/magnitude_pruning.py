@@ -4,11 +4,8 @@ import torch
 
 
 def magnitude_mask(weight, sparsity):
-    count = round(weight.numel() * sparsity)
-    if count == 0:
-        return torch.ones_like(weight, dtype=torch.bool)
-    threshold = weight.abs().flatten().kthvalue(count).values
-    return weight.abs() > threshold
+    places = weight.abs().flatten().argsort().argsort()  # each entry's rank
+    return (places >= round(weight.numel() * sparsity)).reshape(weight.shape)
 
 
 def kept_norm(weight, mask):

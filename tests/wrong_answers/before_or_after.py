@@ -77,7 +77,7 @@ WRONG = {
         ),
     },
     "same_epochs": {
-        "an `runs.Run`": lambda run: in_all(run),
+        "a `runs.Run`": lambda run: in_all(run),
         "The fair partner has": lambda run: dataclasses.replace(
             run, profile=run.profile.replace(fine_tuning={"epochs": in_all(run)})
         ),
@@ -85,17 +85,13 @@ WRONG = {
             "prune_pretrain", run.task, run.sparsity, profile=with_epochs(run, in_all(run)).profile
         ),
         "as before": lambda run: dataclasses.replace(run, condition="prune_pretrain"),
-        "together": lambda run: (
-            with_epochs(
-                run, run.profile.fine_tuning.epochs_for("prune_downstream", run.sparsity)[1]
-            )
-            if run.profile.name == "paper"
-            else with_epochs(run, in_all(run))
+        "together": lambda run: with_epochs(
+            run, run.profile.fine_tuning.epochs_for("prune_downstream", run.sparsity)[1]
         ),
         "ask `epochs_for`": lambda run: with_epochs(
             run, sum(run.profile.fine_tuning.before_after_epochs[0][1])
         ),
-        "It should have 10": lambda run: with_epochs(run, 2 * run.profile.fine_tuning.epochs),
+        "It should have 8": lambda run: with_epochs(run, 2 * run.profile.fine_tuning.epochs),
         "other values": lambda run: with_epochs(run, in_all(run), batch=64),
     },
 }

@@ -27,6 +27,9 @@ WRONG = {
         "on which it was chosen": lambda train, labels: max(np.bincount(train)) / len(train),
         "tossing a coin": lambda train, labels: 1 / len(set(train)),
         "share of label 1": lambda train, labels: np.mean(np.array(labels) == 1),
+        "No label is equal": lambda train, labels: float(
+            labels == max(set(train), key=train.count)
+        ),
         "number of sentences": lambda train, labels: labels.count(np.bincount(train).argmax()),
         "percent": lambda train, labels: (
             100 * np.mean(np.array(labels) == np.bincount(train).argmax())
@@ -54,6 +57,8 @@ WRONG = {
         "the mean is": lambda values: (np.median(values), min(values), max(values)),
         "comes before": lambda values: (np.mean(values), max(values), min(values)),
         "three numbers": lambda values: np.mean(values),
+        "Return three": lambda values: (np.mean(values), (min(values), max(values))),
+        "by fractions": around(lambda values, n: stats.t.ppf(97.5, n - 1)),
         "It should be": lambda values: (np.mean(values), min(values), max(values)),
     },
     "mean_over_tasks": {
@@ -66,11 +71,19 @@ WRONG = {
         "complete seeds": lambda accuracy: accuracy.dropna().mean(axis=1).reset_index(drop=True),
         "with NaN in place of a mean": lambda accuracy: accuracy.mean(axis=1, skipna=False),
         "which seed is which": lambda accuracy: accuracy.dropna().mean(axis=1).to_numpy(),
+        "Return a series": lambda accuracy: accuracy.dropna().mean(axis=1).to_dict(),
         "a table": lambda accuracy: accuracy.dropna(),
         "With two tasks": lambda accuracy: accuracy.dropna().sum(axis=1) / 3,
         "their means are": lambda accuracy: accuracy.dropna().median(axis=1),
     },
     "free_up_to": {
+        "takes them": lambda table, margin: max(
+            table.index[((table.low <= 0) & (table.loss <= margin)).cumprod()], default=0.0
+        ),
+        "Is a `return` missing": lambda table, margin: None,
+        "better than dense": lambda table, margin: max(
+            held((table.low <= 0) & (table.loss.abs() <= margin)), default=0.0
+        ),
         "holds again": lambda table, margin: table.index[
             (table.low <= 0) & (table.loss <= margin)
         ].max(),

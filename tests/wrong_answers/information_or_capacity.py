@@ -37,11 +37,12 @@ WRONG = {
         "exactly 1 point": lambda a, t, da, dt: (
             "nothing" if da - a <= 1 else judged(da - a, t - dt)
         ),
+        "do not divide": lambda a, t, da, dt: judged(100 * (da - a) / da, t - dt),
         "ask for the accuracy first": loss_first,
         "swapped": lambda a, t, da, dt: {"information": "capacity", "capacity": "information"}.get(
             judged(da - a, t - dt), "nothing"
         ),
-        "0.05 nats above it": lambda a, t, da, dt: judged(da - a, t, limit=0.5),
+        "only 0.05 nats above": lambda a, t, da, dt: judged(da - a, t, limit=0.5),
         "a better fit still": lambda a, t, da, dt: judged(da - a, abs(t - dt)),
         "0.1 nats above dense is still": lambda a, t, da, dt: judged(
             da - a, t - dt, limit=0.1 - 1e-9

@@ -50,8 +50,25 @@ def relative_to_the_largest(weights, sparsity):
     )
 
 
+def above_the_threshold(weight, sparsity):
+    count = round(weight.numel() * sparsity)
+    threshold = weight.abs().flatten().sort().values[count - 1] if count else -1
+    return weight.abs() > threshold
+
+
+def above_the_last(weights, sparsity):
+    """By a threshold for all, looked up at count - 1: at 0% the largest of all."""
+    together = torch.cat([w.abs().flatten() for w in weights.values()]).sort().values
+    threshold = together[round(len(together) * sparsity) - 1]
+    return {name: w.abs() > threshold for name, w in weights.items()}
+
+
 WRONG = {
     "magnitude_mask": {
+        "equal magnitudes": above_the_threshold,
+        "At 0% everything": lambda w, s: (
+            w.abs() > w.abs().flatten().sort().values[round(w.numel() * s) - 1]
+        ),
         "its weight's shape": lambda w, s: by_rank(w.abs(), 3, (6,)),
         "Return a bool tensor": lambda w, s: by_rank(
             w.abs(), round(w.numel() * s), w.shape
@@ -101,6 +118,7 @@ WRONG = {
         ),
     },
     "global_masks": {
+        "At 0% everything": above_the_last,
         "a mask for each": lambda ws, s: torch.cat(
             [half(w.abs(), s).flatten() for w in ws.values()]
         ),

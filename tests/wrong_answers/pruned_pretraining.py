@@ -98,6 +98,9 @@ WRONG = {
         "On a small BERT": lambda model: 0.5,
     },
     "first_certain_rise": {
+        "nowhere you say nan": lambda dense, pruned: min(
+            rises(dense, pruned, 1), default=float("nan")
+        ),
         "lower than dense": lambda dense, pruned: min(
             s for s, values in pruned.iterrows() if analysis.interval(values)[1] > 0
         ),

@@ -122,6 +122,7 @@ WRONG = {
         "They should be 0.4 and 0.3": lambda *given: {"weight": 0.9 * step(*given)["weight"]},
     },
     "cubic_schedule": {
+        "a plain number": lambda t, end, f: torch.tensor(f - f * (1 - min(t, end) / end) ** 3),
         "a straight line": lambda t, end, final: final * min(t, end) / end,
         "The bracket is squared": lambda t, end, f: f - f * (1 - min(t, end) / end) ** 2,
         "at first": lambda t, end, final: final * (min(t, end) / end) ** 3,
@@ -138,6 +139,9 @@ WRONG = {
         "not once": lambda *given: ramp(*given, due=lambda t: t == 0),
         "not from mask × weight": lambda *given: ramp(
             *given, source={n: w * given[2][n] for n, w in given[1].items()}
+        ),
+        "At step 0 the masks": lambda *given: ramp(
+            *given, due=lambda t: (t > 0 and t % given[5] == 0) or t == given[3]
         ),
         "until step 30": lambda *given: ramp(*given, due=lambda t: True),
         "no multiple of 10": lambda *given: ramp(*given, due=lambda t: t % 10 == 0),

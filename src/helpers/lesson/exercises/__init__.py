@@ -26,6 +26,11 @@ import torch
 
 from ..saying import say
 
+# Of masks: what a threshold at place count - 1 does at 0%
+NOTHING = (
+    "At 0% everything is pruned, and nothing should be. Do you look up the last pruned entry at "
+    "count - 1? With a count of 0 that is -1, the last of all."
+)
 BEGIN, END, TODO = "### BEGIN SOLUTION", "### END SOLUTION", "...  # your code here"
 
 
@@ -114,7 +119,8 @@ def check(function):
     known = exercises()
     if function.__name__ not in known:
         raise ValueError(
-            f"no exercise is called {function.__name__!r}; there are {', '.join(sorted(known))}"
+            "write your function with `def` and the name that the stub has: no exercise is called "
+            f"{function.__name__!r}; there are {', '.join(sorted(known))}"
         )
     exercise = known[function.__name__]
     if _untouched(function, exercise):
@@ -163,6 +169,8 @@ def judge(function, exercise):
 
 def _untouched(function, exercise):
     """Whether a function compiles to what the stub compiles to, whatever its docstring says."""
+    if not hasattr(function, "__code__"):  # wrapped by a decorator, such as functools.cache
+        return False
     namespace = {}
     exec(exercise.stub, namespace)
 

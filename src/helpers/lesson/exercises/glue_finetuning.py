@@ -19,7 +19,11 @@ def _check_constant_accuracy(function):
         "measured on the validation set.": 3 / 7,
         "That is 1 / number of labels, as tossing a coin gives it. The most frequent label does "
         "better where labels are not equally frequent.": 0.25,
-        "That is the share of label 1. Which label is the most frequent in training?": 0.1,
+        "That is the share of label 1, or of another that is rare in training. Which label is the "
+        "most frequent there? It is not the largest one, and it is not how often the label "
+        "occurs.": 0.1,
+        "No label is equal to yours. A list is never equal to a number: make it an array first, "
+        "np.array(labels).": 0,
         "That is a number of sentences. Divide it by how many there are.": 2,
         "Right, but in percent. Return a fraction.": 20,
     }
@@ -57,7 +61,9 @@ def constant_accuracy(train_labels, labels):
 def _check_t_interval(function):
     for values in ([70.0, 73.0, 71.0], [0.81, 0.84, 0.79, 0.83, 0.82]):
         answer = function(values)
-        if np.shape(answer) != (3,):
+        if not isinstance(answer, (tuple, list, np.ndarray, pd.Series)) or [
+            np.ndim(part) for part in answer
+        ] != [0, 0, 0]:
             raise Wrong(
                 f"Return three numbers: mean, lower end, upper end. You return {described(answer)}."
             )
@@ -72,6 +78,8 @@ def _check_t_interval(function):
                 f"For {values} the mean is {right[0]:.3f}, you give {mean:.3f} first. Return the "
                 "mean, the lower and the upper end, in this order."
             )
+        if math.isnan(low):
+            raise Wrong(f"{case}. Quantiles are asked for by fractions: 0.975 and not 97.5.")
         if low > high:
             raise Wrong(f"{case}: the lower end comes before the upper one.")
         for message, half in _wrong_halves(n, error).items():
@@ -124,7 +132,7 @@ def _check_mean_over_tasks(function):
     value = function(accuracy)
     if isinstance(value, pd.DataFrame):
         raise Wrong("You return a table. Return one number for each seed, its mean over tasks.")
-    if np.ndim(value) == 0:
+    if np.ndim(value) == 0 and not isinstance(value, (dict, str)):
         number(value)
         raise Wrong(
             "You return one number. Return one for each seed: how much they differ is what the "
@@ -175,9 +183,9 @@ def _check_mean_over_tasks(function):
         )
     full = pd.DataFrame({"qqp": [0.9, 0.8, 0.75, 0.6], "qnli": [0.5, 0.7, 0.85, 0.2]}, [3, 1, 4, 5])
     value, right = function(full), full.mean(axis=1)
-    if not isinstance(value, pd.Series) or list(value.index) != list(right.index):
-        raise Wrong("Where no run is missing, all seeds stay, in their order.")
-    if not np.allclose(value, right):
+    if not isinstance(value, pd.Series) or sorted(value.index) != sorted(right.index):
+        raise Wrong("Where no run is missing, all seeds stay.")
+    if not np.allclose(value[right.index], right):
         raise Wrong(
             f"With two tasks and no run missing the means are {right.tolist()}. You get "
             f"{value.round(4).tolist()}."
@@ -210,7 +218,10 @@ def _check_free_up_to(function):
             0.6: (5.0, 4.0, 6.0),
         }
     )
-    value = _sparsity(function(first, 1.0))
+    value = function(first, 1.0)
+    if value is None:
+        raise Wrong("Your function returns None. Is a `return` missing at its end?")
+    value = _sparsity(value)
     if value != 0.2:
         said = {
             0.4: 'At 40% the rule holds again, but at 30% it does not. "Up to" means at all lower '
@@ -222,8 +233,9 @@ def _check_free_up_to(function):
             0.1: "You say 10%, but at 20% the rule holds as well. The loss is 1.0, exactly the "
             "margin, and within 1 point means at most 1 point. The interval begins at exactly 0, "
             "and a loss is certain only above 0.",
-            0.0: "You ask that even the upper end of the interval is within the margin. That is a "
-            "stricter rule. Here the mean has to be within it.",
+            0.0: "You say 0%, but 10% meets both conditions. Its mean loss is 0.2, less than the "
+            "margin of 1. Its interval begins at -0.7, below 0, so the loss is not certain. To ask "
+            "for its upper end would be a stricter rule.",
         }
         raise Wrong(
             said.get(value)
@@ -236,7 +248,8 @@ def _check_free_up_to(function):
     if value != 0.1:
         raise Wrong(
             "At 20% the mean loss is only 0.6, but its interval begins above 0, so it is certain. "
-            f"You get {value:g}. It should be 0.1."
+            f"You get {value:g}. It should be 0.1. (If you select with 0 and 1, pandas takes them "
+            "for places. Only True and False select: .astype(bool).)"
         )
     value = function(table({0.1: (3.0, 2.0, 4.0), 0.2: (4.0, 3.0, 5.0)}), 1.0)
     if value is None or value != 0:
@@ -249,6 +262,12 @@ def _check_free_up_to(function):
         raise Wrong(
             "Where the rule holds at every sparsity, all are free, up to the highest. That is 0.2 "
             f"for the first two rows of the table above. You get {value:g}."
+        )
+    value = _sparsity(function(table({0.1: (-2.0, -3.0, -1.0), 0.2: (0.2, -0.5, 0.9)}), 1.0))
+    if value != 0.2:
+        raise Wrong(
+            "At 10% the mean loss is -2: the pruned model is better than dense, and a loss below 0 "
+            f"is less than the margin. You get {value:g}. It should be 0.2."
         )
     for margin, wanted in ((0.5, 0.1), (2.0, 0.5)):
         value = _sparsity(function(first, margin))
@@ -264,9 +283,9 @@ def _sparsity(value):
     return math.nan if value is None else number(value)
 
 
-@exercise(_check_free_up_to)
+@exercise(_check_free_up_to, none=True)
 def free_up_to(table, margin):
-    """The highest sparsity up to which pruning is free.
+    """The highest sparsity up to which pruning is free, or 0.0 if none is.
 
     Free means at each sparsity up to there: no loss is certain, and the mean loss is at most
     `margin`. The table has the sparsities as its index, in order, and columns loss, low and high:

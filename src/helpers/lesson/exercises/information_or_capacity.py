@@ -23,6 +23,11 @@ def _check_diagnosis(function):
             "half a point is lost. Where nothing is lost, a high training loss needs no "
             "explanation, so ask for the accuracy first",
         ),
+        (79.1, 0.30, 80.0, 0.10): (
+            "nothing",
+            "0.9 points are lost, less than 1. Points are a difference: do not divide by the dense "
+            "accuracy",
+        ),
         (60.0, 0.60, 80.0, 0.10): ("capacity", "it does not even fit what it was shown"),
         (70.0, 0.05, 80.0, 0.50): (
             "information",
@@ -42,13 +47,20 @@ def _check_diagnosis(function):
             "What it lacks is information."
         )
     for case, (wanted, hint) in cases.items():
-        if said[case] not in flipped:
+        if not isinstance(said[case], str) or said[case] not in flipped:
             raise Wrong(
                 f"You return {said[case]!r}. It should be one of "
                 '"nothing", "information" and "capacity".'
             )
         if said[case] != wanted:
             accuracy, loss, dense_accuracy, dense_loss = case
+            lost, above = dense_accuracy - accuracy, loss - dense_loss
+            if said[case] == "nothing" and lost > 1:
+                hint = f"{lost:g} points are lost against dense, more than 1"
+            elif said[case] == "capacity" and wanted == "information" and 0 <= above < 0.09:
+                hint = (
+                    f"the training loss is only {above:.2f} nats above dense. Take the difference"
+                )
             raise Wrong(
                 f"Accuracy {accuracy:g}% (dense {dense_accuracy:g}%), training loss {loss:.2f} "
                 f'(dense {dense_loss:.2f}): you say "{said[case]}", it should be "{wanted}": '
@@ -73,7 +85,9 @@ def diagnosis(accuracy, train_loss, dense_accuracy, dense_loss):
 def _check_split_loss(function):
     for dense, deleted, pruned in ((80.0, 74.0, 71.0), (80.0, 82.0, 79.0), (80.0, 78.0, 78.5)):
         answer = function(dense, deleted, pruned)
-        if np.shape(answer) != (2,) or isinstance(answer, (dict, str)):
+        if not isinstance(answer, (tuple, list, np.ndarray, pd.Series)) or [
+            np.ndim(part) for part in answer
+        ] != [0, 0]:
             raise Wrong(
                 f"Return two numbers, `deletion, restriction`. You return {described(answer)}."
             )

@@ -3,7 +3,7 @@
 import torch
 
 from ... import pruning
-from . import Wrong, exercise, mask_like, masks_like, number
+from . import NOTHING, Wrong, exercise, mask_like, masks_like, number
 
 TURNED = "Exactly the wrong way round: True stands for kept, and the small {} are pruned."
 
@@ -17,14 +17,14 @@ def _listed(values):
 
 
 def _check_magnitude_mask(function):
-    weight = torch.tensor([[0.5, -0.1, 0.3], [-0.9, 0.05, -0.4]])
+    weight = torch.tensor([[0.5, -0.1, 0.3], [-1.2, 0.05, -0.4]])
     mask = mask_like(weight, function(weight, 0.5))
     right = pruning.magnitude_mask(weight, 0.5)
     if torch.equal(mask, ~right):
         raise Wrong(TURNED.format("magnitudes"))
     if torch.equal(mask, weight > weight.flatten().sort().values[2]):
         raise Wrong(
-            "You compare signed values. -0.9 is a large weight: take absolute values first."
+            "You compare signed values. -1.2 is a large weight: take absolute values first."
         )
     zeros, magnitude = _pruned(mask), weight.abs()
     if torch.equal(mask, magnitude > 0.5 * magnitude.max()):
@@ -64,9 +64,11 @@ def _check_magnitude_mask(function):
             ):
                 raise Wrong(
                     f"Right on the small matrix, but on {case} it prunes {zeros} entries instead "
-                    f"of {wanted}, as a quantile does. A quantile lies between entries, and is not "
-                    "made for an exact count. Put the magnitudes in order, and count."
+                    f"of {wanted}, as a quantile does, or ceil(). {exact:g} is to be rounded, and "
+                    "a quantile lies between entries. Put the magnitudes in order, and count."
                 )
+            if wanted == 0 and zeros == larger.numel():
+                raise Wrong(NOTHING)
             if zeros == int(exact) != wanted:
                 raise Wrong(
                     f"Right on the small matrix, but on {case} it prunes {zeros} entries instead "
@@ -83,6 +85,14 @@ def _check_magnitude_mask(function):
                     f"Right on the small matrix. On {case} it prunes the right number, but not "
                     "the smallest magnitudes."
                 )
+    tied = torch.tensor([[1.0, -1.0], [-1.0, 1.0]])
+    zeros = _pruned(mask_like(tied, function(tied, 0.5)))
+    if zeros != 2:
+        raise Wrong(
+            f"Right where all magnitudes differ. But of {tied.tolist()} it prunes {zeros} entries "
+            "at 50%, and exactly 2 should go. A threshold cannot part equal magnitudes. Ask for "
+            "places instead: `argsort` lists them from the smallest magnitude on."
+        )
     return "The same masks as the reference, also where the count must be rounded."
 
 
@@ -256,6 +266,8 @@ def _check_global_masks(function):
                 f"You average the matrices' thresholds. That prunes {zeros} of {total} entries, "
                 f"not {wanted}. Put all magnitudes into one order."
             )
+        if wanted == 0 and zeros == total:
+            raise Wrong(NOTHING)
         if _equal(masks, {name: ~mask for name, mask in right.items()}):
             raise Wrong(TURNED.format("magnitudes"))
         signed = torch.cat([w.flatten() for w in weights.values()]).sort().values[wanted - 1]

@@ -246,7 +246,7 @@ def _check_first_certain_rise(function):
                 "and at the last sparsity as well."
             )
     nowhere = function(dense, pruned.loc[[0.05, 0.1]])
-    if nowhere is not None and nowhere == nowhere:
+    if nowhere is not None:
         raise Wrong(f"Where the loss rises nowhere you say {described(nowhere)}. Return None.")
     return "Seed by seed, by the lower end of the interval."
 

@@ -6,7 +6,7 @@ import torch
 
 from ... import pruning
 from ...pruning import cubic_sparsity
-from . import Wrong, described, exercise, masks_like, number
+from . import NOTHING, Wrong, described, exercise, masks_like, number
 
 
 def _dense_values(dense, net):
@@ -160,7 +160,10 @@ def _check_cubic_schedule(function):
         (20, 40, 0.5): "Half-way",
     }
     for (step, end, final), name in places.items():
-        value = number(function(step, end, final))
+        value = function(step, end, final)
+        if torch.is_tensor(value):
+            raise Wrong("Return a plain number, not a tensor: `.item()` makes one.")
+        value = number(value)
         wanted = cubic_sparsity(step, begin=0, end=end, final=final)
         if abs(value - wanted) < 1e-6:
             continue
@@ -249,6 +252,11 @@ def _check_masks_at(function):
             f"{dense['other'].numel()} weights, {int((~masks['other']).sum())} are pruned. It "
             f"should be the {int((~right['other']).sum())} smallest."
         )
+    if not same(masks_of(0, 100)[0], _ramped(dense, 0)):
+        raise Wrong(
+            "At step 0 the masks are not computed. 0 is a multiple of the frequency, too: the "
+            "schedule says 0%, so everything is kept."
+        )
     if not same(masks_of(25, 100)[0], before):
         raise Wrong(
             "At step 25 there are new masks. With a frequency of 10 the given masks stay until "
@@ -319,6 +327,8 @@ def _check_nested_random_masks(function):
                 continue
             zeros, wanted = int((~mask).sum()), round(exact)
             case = f"At {100 * sparsity:.0f}%, '{name}' has"
+            if wanted == 0 and zeros == mask.numel():
+                raise Wrong(NOTHING)
             if zeros == mask.numel() - wanted != wanted:
                 raise Wrong(
                     f"{case} {wanted} of {mask.numel()} entries kept: True stands for kept."

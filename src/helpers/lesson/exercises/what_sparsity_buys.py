@@ -22,7 +22,9 @@ def _check_csr_break_even(function):
             raise Wrong(f"{case}. The number is right, but in percent. Return a fraction.")
         if abs(value - (1 - wanted)) < 1e-6:
             raise Wrong(
-                f"{case}. That is the share that is kept. The sparsity is the share that is pruned."
+                f"{case}. That is 1 minus the right answer. Either it is the share that is kept, "
+                "and the sparsity is the share that is pruned; or the row ends have the wrong "
+                "sign. They make CSR larger, so it pays later than at one half."
             )
         if abs(value - (2 / 3 + 1 / (3 * columns))) < 1e-6:
             raise Wrong(f"{case}. That is for column indices of 8 bytes. Ours have 4.")

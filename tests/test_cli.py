@@ -127,6 +127,7 @@ run nowhere.toml                      | nowhere.toml --help
 --set deletion_epochs=6               | deletion_epochs tuple 6
 --set deletion_epochs=[[0.5,6]]       | fine_tuning.deletion_epochs first for 0
 --set deletion_epochs=[[0,0]]         | fine_tuning.deletion_epochs at least 1
+--set deletion_epochs=[[0,4],[70,8]]  | fine_tuning.deletion_epochs 70
 --set deletion_epochs=[[0,6],[0.9,7],[0.5,8]] | fine_tuning.deletion_epochs rising
 --set before_after_epochs=[[0,6]]     | fine_tuning.before_after_epochs before after
 --set before_after_epochs=[[0,[6,0]]] | fine_tuning.before_after_epochs before after

@@ -348,3 +348,28 @@ def test_labels_and_columns_may_have_commas(tmp_path):
     words += ['text=["Review, English"]', 'labels=["bad", "good, very"]']
     task = own.from_words(words)
     assert task.labels == ("bad", "good, very") and task.columns == ("Review, English",)
+
+
+def test_a_quotation_mark_in_the_last_row_is_a_mark(tmp_path):
+    rows = "".join(f'row {n} "quoted" here\t{n % 2}\n' for n in range(40))
+    (tmp_path / "last.tsv").write_text(f'text\tlabel\n{rows}"so it goes\t1\n')
+    assert sources.read(str(tmp_path / "last.tsv"))["train"].num_rows == 41
+
+
+def test_json_lines_may_begin_with_a_byte_order_mark(tmp_path):
+    lines = "".join(json.dumps({"text": f"row {n}", "label": n % 2}) + "\n" for n in range(4))
+    (tmp_path / "marked.jsonl").write_text(lines, encoding="utf-8-sig")
+    assert sources.read(str(tmp_path / "marked.jsonl"))["train"].num_rows == 4
+
+
+def test_what_is_put_into_loaded_data_stays_out_of_later_calls(micro):
+    mine = data.load_task(micro, "cola")
+    rows = mine["train"].num_rows
+    mine["train"] = mine["train"].select(range(4))
+    assert data.load_task(micro, "cola")["train"].num_rows == rows
+
+
+def test_predictions_of_a_training_that_diverged_have_no_score():
+    logits = np.array([[np.nan, 0.0], [1.0, 0.0], [np.inf, 0.0]])
+    with pytest.raises(ValueError, match="SST-2: 2 of 3 predictions are NaN or infinite"):
+        tasks.score("sst2", logits, np.array([0, 0, 1]))

@@ -212,3 +212,14 @@ def test_the_shipped_costs_are_whole_and_correct():
     )
     with pytest.raises(ValueError, match="bytes, milliseconds"):
         reference.costs("joules")
+
+
+def test_engines_compute_without_dropout(model):
+    ids = torch.arange(6).view(1, -1)
+    model.train()
+    assert torch.equal(speed.dense(model)(ids), speed.dense(model)(ids))
+
+
+def test_an_unknown_engine_is_named():
+    with pytest.raises(ValueError, match="no engine 'magic' here; choose from dense"):
+        speed.engine_times("BERT-tiny", [0.5], [1], 8, 1, which=["magic"])

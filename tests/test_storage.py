@@ -165,3 +165,19 @@ def test_errors_name_the_value_and_the_way_out(tmp_path, make):
     make(BertForMaskedLM).save_pretrained(tmp_path)
     with pytest.raises(ValueError, match="from_pretrained"):
         storage.load(tmp_path / "model.safetensors")
+
+
+def test_a_format_that_is_never_smaller_never_breaks_even():
+    assert math.isnan(storage.break_even("dense", 768, "csr"))  # at 90% CSR is smaller
+    assert math.isnan(storage.break_even("int8", 768, "bitmask"))
+    assert storage.break_even("half", 768, "dense") == 0
+
+
+def test_matrices_of_one_size_are_counted_together():
+    sizes = {"hidden_size": 8, "num_hidden_layers": 2, "intermediate_size": 8, "vocab_size": 30}
+    assert storage.matrices_of(**sizes) == {(30, 8): 1, (8, 8): 13}
+
+
+def test_a_sparsity_given_twice_is_counted_once():
+    once, twice = (storage.shape_sizes("BERT-tiny", s, ["dense"]) for s in ([0.5], [0.5, 0.5]))
+    assert once.equals(twice)

@@ -1,5 +1,7 @@
 """Heads and neurons: what is pruned is whole, and the smaller model computes the same."""
 
+import copy
+
 import pytest
 import torch
 from transformers import BertForSequenceClassification
@@ -100,3 +102,26 @@ def test_models_built_otherwise_are_refused():
     )
     with pytest.raises(ValueError, match="DistilBertModel.*RoBERTa"):
         structure.structured_masks(other, 0.5)
+
+
+def test_a_shared_layer_is_pruned_and_a_model_without_layers_is_refused(make):
+    from torch import nn
+    from transformers import AlbertConfig, AlbertModel
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 8, "intermediate_size": 16, "num_attention_heads": 2}
+    albert = AlbertModel(AlbertConfig(vocab_size=60, embedding_size=8, **sizes))
+    masks = structure.single_masks(albert, 0.5)
+    assert masks and all(abs(float(mask.float().mean()) - 0.5) < 0.05 for mask in masks.values())
+    with pytest.raises(ValueError, match="Sequential has no layers whose matrices"):
+        structure.single_masks(nn.Sequential(nn.Linear(4, 4)), 0.5)
+
+
+def test_the_smaller_model_takes_only_masks_that_fit(model):
+    masks = structure.structured_masks(model, 0.5)
+    with pytest.raises(ValueError, match="fit no prunable matrix"):
+        structure.shrink(model, {f"other.{name}": mask for name, mask in masks.items()})
+    single = structure.single_masks(model, 0.5)
+    ids, masked = torch.arange(6).view(1, -1), pruning.apply_masks(copy.deepcopy(model), single)
+    logits = [each.eval()(ids).logits for each in (structure.shrink(model, single), masked)]
+    assert torch.allclose(*logits, atol=1e-5)

@@ -271,3 +271,8 @@ def test_a_streamed_run_is_another_run_and_gives_rows(both, tmp_path):
     assert len(keys) == 2
     rows = experiment.measure(runs.Run("prune_pretrain", "cola", 0.5, profile=profile), tmp_path)
     assert {"accuracy", "mlm_loss", "train_loss"} <= set(rows.metric)
+
+
+def test_another_split_than_the_two_is_refused(both):
+    with pytest.raises(ValueError, match="must be train or validation, got 'test'"):
+        data.load_text(both, "test")

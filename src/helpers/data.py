@@ -95,10 +95,13 @@ def load_text(
     Raises
     ------
     ValueError
-        If a corpus has no text or no training split, or does not fill one block.
+        If `split` is another, or a corpus has no text or no training split, or does not fill one
+        block.
     OSError
         If a corpus cannot be loaded, see `load`.
     """
+    if split not in ("train", "validation"):
+        raise ValueError(f"the split of MLM text must be train or validation, got {split!r}")
     tokenizer, values = load_tokenizer(model or profile.model), profile.pretraining
     rows = values.text_rows if split == "train" else 2_000
     if values.text == POCKET:

@@ -109,7 +109,9 @@ def remember(size: int, sources: Callable) -> Callable:
         @wraps(function)
         def current(*arguments, **options):
             stamps = tuple(stamp(locate(source)) for source in sources(*arguments, **options))
-            return remembered(stamps, *arguments, **options)
+            found = remembered(stamps, *arguments, **options)
+            # a dict of the caller's own: what is put into it stays out of later calls
+            return DatasetDict(found) if isinstance(found, DatasetDict) else found
 
         current.cache_clear = remembered.cache_clear
         return current
@@ -143,7 +145,7 @@ _CSV = {"keep_default_na": False, "na_values": [""], "low_memory": False}
 FILES = {
     ".csv": lambda path: pd.read_csv(path, **_CSV),
     ".tsv": lambda path: _read_tsv(path),
-    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False),
+    ".jsonl": lambda path: pd.read_json(path, lines=True, dtype=False, encoding="utf-8-sig"),
     ".parquet": pyarrow.parquet.read_table,
 }
 # what the file of a folder's validation split may be called
@@ -201,11 +203,15 @@ def read(name: str, config: str | None = None) -> DatasetDict:
 
 def _read_tsv(path):
     """A TSV with quotation marks as pandas writes them, or without, as GLUE's are."""
-    quoted = pd.read_csv(path, sep="\t", **_CSV)
+    plain = {"sep": "\t", "quoting": csv.QUOTE_NONE, **_CSV}
+    try:
+        quoted = pd.read_csv(path, sep="\t", **_CSV)
+    except pd.errors.ParserError:  # the last mark that opens has none that closes
+        return pd.read_csv(path, **plain)
     words = quoted.select_dtypes(exclude="number")
     # a mark that opens and does not close takes all in, to the next one
     if words.map(lambda cell: isinstance(cell, str) and "\t" in cell).to_numpy().any():
-        return pd.read_csv(path, sep="\t", quoting=csv.QUOTE_NONE, **_CSV)
+        return pd.read_csv(path, **plain)
     return quoted
 
 

@@ -6,12 +6,13 @@ attention output) or a neuron of the feed-forward layer (its row in, its column 
 """
 
 import copy
+import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from .pruning import check_sparsity, encoder_of, magnitude_mask, prunable_parameters
+from .pruning import apply_masks, check_sparsity, encoder_of, magnitude_mask, prunable_parameters
 
 
 def layer_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -21,12 +22,21 @@ def layer_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
     -------
     dict of str to torch.nn.Parameter
         Without word embeddings and pooler, which no head or neuron owns.
+
+    Raises
+    ------
+    ValueError
+        If no matrix lies in a layer.
     """
-    return {
-        name: weight
-        for name, weight in prunable_parameters(model).items()
-        if ".layer." in f".{name}"
-    }
+    weights = prunable_parameters(model)
+    layer = re.compile(r"\.(layer|albert_layers)\.\d+\.")
+    matrices = {name: weight for name, weight in weights.items() if layer.search(f".{name}")}
+    if not matrices:
+        raise ValueError(
+            f"{type(model).__name__} has no layers whose matrices could be told from the rest; it "
+            f"has {', '.join(list(weights)[:3])}. Pass a model of one of helpers.pruning.FAMILIES"
+        )
+    return matrices
 
 
 def structured_masks(model: nn.Module, sparsity: float) -> dict[str, Tensor]:
@@ -57,7 +67,8 @@ def structured_masks(model: nn.Module, sparsity: float) -> dict[str, Tensor]:
     """
     check_sparsity(sparsity)
     weights = layer_matrices(model)
-    if not any(name.endswith("attention.self.query.weight") for name in weights):
+    bottlenecks = any(".bottleneck." in name for name in weights)  # MobileBERT's
+    if bottlenecks or not any(name.endswith("attention.self.query.weight") for name in weights):
         raise ValueError(
             f"the layers of {type(model).__name__} are not built like BERT's: they have no "
             "attention.self.query. Heads and neurons can be cut out of BERT, RoBERTa, ELECTRA and "
@@ -113,7 +124,7 @@ def shrink(model: nn.Module, masks: Mapping[str, Tensor]) -> nn.Module:
     -------
     transformers.PreTrainedModel
     """
-    model = copy.deepcopy(model)
+    model = apply_masks(copy.deepcopy(model), masks)
     encoder = encoder_of(model)
     size = encoder.config.hidden_size // encoder.config.num_attention_heads
     for number, layer in enumerate(encoder.encoder.layer):

@@ -179,7 +179,18 @@ def score(task: str | Task, logits: np.ndarray, labels: np.ndarray) -> dict[str,
     dict
         ``accuracy`` and, where GLUE reports another, ``matthews_correlation`` or ``f1``; for STS-B
         ``pearson`` and ``spearmanr``. Correlations of a constant prediction are 0.
+
+    Raises
+    ------
+    ValueError
+        If a prediction is NaN or infinite.
     """
+    if not np.isfinite(logits).all():
+        lost = int((~np.isfinite(logits)).any(-1).sum())
+        raise ValueError(
+            f"{get(task).title}: {lost} of {len(logits)} predictions are NaN or infinite, so the "
+            "training diverged. Lower the learning rate, or warm up for longer"
+        )
     predictions = logits[:, 0] if is_regression(task) else logits.argmax(-1)
     return _metric(get(task).metrics).compute(predictions=predictions, references=labels)
 

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 from torch import Tensor, nn
 
-from .pruning import encoder_of, prunable_parameters
+from .pruning import check_masks, encoder_of, prunable_parameters
 
 
 def expected_difference(sparsity: float) -> float:
@@ -111,6 +111,7 @@ def head_sparsity(model: nn.Module, masks: Mapping[str, Tensor]) -> pd.DataFrame
     pandas.DataFrame
         Columns ``layer``, ``head``, ``sparsity``.
     """
+    check_masks(prunable_parameters(model), masks)
     pruned, total = {}, {}
     for layer, head, _, block in head_blocks(model, masks):
         pruned[layer, head] = pruned.get((layer, head), 0) + int((~block).sum())

@@ -70,6 +70,7 @@ def _beta():
 
 
 def _runs(model):
+    model.eval()  # dropout would be timed, and taken for a difference
     return lambda ids: encoder_of(model)(ids).last_hidden_state
 
 
@@ -112,7 +113,7 @@ def openvino(model: nn.Module, sparse: bool = True) -> Engine:
     """
     import openvino as ov
 
-    encoder = encoder_of(model)
+    encoder = encoder_of(model).eval()
     with quiet():
         converted = ov.convert_model(encoder, example_input=torch.zeros(1, 8, dtype=torch.long))
     options = {"INFERENCE_NUM_THREADS": torch.get_num_threads(), "INFERENCE_PRECISION_HINT": "f32"}
@@ -324,7 +325,11 @@ def engine_times(
         neurons cut out; it computes another function, so its difference is NaN.
     """
     rows, generator = [], torch.Generator().manual_seed(0)
-    chosen = {name: make for name, make in engines().items() if which is None or name in which}
+    known = engines()
+    unknown = [name for name in which or () if name not in known]
+    if unknown:
+        raise ValueError(f"no engine {unknown[0]!r} here; choose from {', '.join(known)}")
+    chosen = {name: make for name, make in known.items() if which is None or name in which}
     for sparsity in sparsities:
         model = pruned_model(shape, sparsity)
         calls = {name: make(model) for name, make in chosen.items()}

@@ -7,6 +7,7 @@ The prunable matrices are written in a format, all other tensors as they are. ``
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -272,7 +273,9 @@ def break_even(form: str, columns: int, against: str = "dense") -> float:
     """
     (entry, kept), (other_entry, other_kept) = cost(form, columns), cost(against, columns)
     if kept <= other_kept:
-        return 0.0 if entry + kept < other_entry + other_kept else float("nan")
+        # ahead at 0% and at 100%, so in between
+        ahead = entry <= other_entry and (entry, kept) != (other_entry, other_kept)
+        return 0.0 if ahead else float("nan")
     sparsity = 1 - (other_entry - entry) / (kept - other_kept)
     return max(sparsity, 0.0) if sparsity < 1 else float("nan")
 
@@ -319,7 +322,8 @@ def matrices_of(
         74 matrices for BERT-base.
     """
     h, layers, f = hidden_size, num_hidden_layers, intermediate_size
-    return {(vocab_size, h): 1, (h, h): 4 * layers + 1, (f, h): layers, (h, f): layers}
+    sizes = [(vocab_size, h)] + [(h, h)] * (4 * layers + 1) + [(f, h), (h, f)] * layers
+    return dict(Counter(sizes))
 
 
 def shape_sizes(
@@ -347,6 +351,7 @@ def shape_sizes(
         Columns ``model``, ``format``, ``sparsity``, ``bytes``.
     """
     sizes = matrices_of(**check_shape(shape))
+    sparsities, forms = dict.fromkeys(sparsities), dict.fromkeys(forms)  # each once
     total = dict.fromkeys([(form, s) for form in forms for s in sparsities], 0)
     generator = torch.Generator().manual_seed(seed)
     for size, count in sizes.items():

@@ -200,7 +200,8 @@ def seconds_of(runs: list[Run], costs: Costs, store) -> float:
         accumulation = dict(tuning.options).get("gradient_accumulation_steps", 1)
         steps = steps_of(train, 1, tuning.batch, accumulation) * epochs_of(run)
         total += steps * costs.tuning_step[run.task] + both * costs.row[run.task]
-        if checkpoint := checkpoint_of(run):
+        checkpoint = checkpoint_of(run)
+        if checkpoint and not store.has_checkpoint(checkpoint.key):
             values = run.profile.pretraining
             needed[checkpoint.key] = values.steps, values.batch
             needed[checkpoint.burn_in_key] = values.burn_in_steps, values.batch

@@ -352,7 +352,8 @@ def _tasks(runs, folder):
         needs = []
         if checkpoint := checkpoint_of(run):
             values = run.profile.pretraining
-            if values.burn_in_steps or values.text != profiles.POCKET:
+            made = RunStore(folder).has_checkpoint(checkpoint.key)
+            if not made and (values.burn_in_steps or values.text != profiles.POCKET):
                 needs = add(checkpoint.burn_in_key, _only_prepare, run)
             needs = add(checkpoint.key, _only_pretrain, run, needs)
         add(run.key, _only_run, run, needs)

@@ -195,6 +195,7 @@ def _one_shot(
 ):
     """Fine-tune dense, prune what ``choose(model, sparsity)`` says, fine-tune on."""
     arguments, (before, after) = (model, tokenizer, train), epochs
+    choose(model, sparsity)  # a model that cannot be pruned so fails before any training
     fine_tune(*arguments, epochs=before, output_dir=output_dir / "before", **options)
     pruning = MagnitudePruning(masks=choose(model, sparsity))
     fine_tune(*arguments, epochs=after, output_dir=output_dir / "after", pruning=pruning, **options)

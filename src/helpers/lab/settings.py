@@ -143,7 +143,7 @@ def _value(name, text, kind, now):
         value = json.loads(text) if kind is not str else text
     except (json.JSONDecodeError, RecursionError):
         value = text
-    value = tuple(value.items()) if isinstance(value, dict) else as_tuples(value)
+    value = as_tuples([[k, v] for k, v in value.items()] if isinstance(value, dict) else value)
     wanted = (int, float) if kind is float else kind
     if not isinstance(value, wanted) or isinstance(value, bool) != (kind is bool):
         kind = getattr(kind, "__name__", kind)

@@ -60,7 +60,7 @@ def _pairs(rule):
         return (
             isinstance(value, tuple)
             and bool(value)
-            and all(isinstance(p, tuple) and len(p) == 2 and _is_number(p[0]) for p in value)
+            and all(isinstance(p, tuple) and len(p) == 2 and SPARSITY[0](p[0]) for p in value)
             and value[0][0] == 0
             and sorted(value, key=lambda pair: pair[0]) == list(value)
             and all(check(pair[1]) for pair in value)
@@ -172,8 +172,16 @@ def check_values(profile: Profile) -> None:
     for part, rules in RULES.items():
         values = getattr(profile, part)
         for name, rule in rules.items():
-            check(f"{part}.{name}", getattr(values, name), rule)
+            value = getattr(values, name)
+            if hasattr(value, "item"):
+                raise ValueError(
+                    f"{part}.{name} is {value!r}, a number of NumPy's; write int(…) or float(…) "
+                    "around it"
+                )
+            check(f"{part}.{name}", value, rule)
         _check_options(f"{part}.options", values.options)
+    for name in ("tasks", "learning_rates", "seeds", "sparsities"):
+        check(name, getattr(profile, name), (lambda value: isinstance(value, tuple), "a tuple"))
     check("checkpoint_every", profile.checkpoint_every, _or_none(whole(1)))
     values = profile.pretraining
     _check_text(values)

@@ -112,28 +112,30 @@ def test_the_note_tells_how_they_were_made():
     "name, tasks, sparsities, seeds",
     [
         ("bert-tiny", {"sst2", "qnli"}, {0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}, 10),
-        ("minilm", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}, 3),
+        ("minilm", {"sst2", "qnli"}, {0.4, 0.5, 0.6, 0.8}, 5),
+        ("minilm-unequal", {"cola", "sst2"}, {0.3, 0.5, 0.7, 0.9}, 3),
     ],
 )
 def test_real_models_have_every_run_with_every_seed(name, tasks, sparsities, seeds):
     rows = reference.rows(name)
     runs = rows[rows.metric == "accuracy"]
-    every = set(range(seeds))
-    assert (
-        set(runs.task) == tasks
-        and (runs.groupby(["condition", "sparsity", "task"]).seed.apply(set) == every).all()
-    )
+    of = runs.groupby(["condition", "sparsity", "task"]).seed.apply(set)
+    # what pre-training is worth needs no more than three seeds
+    floors = of.index.get_level_values("condition").isin(["from_scratch", "majority"])
+    assert set(runs.task) == tasks and all(seen == set(range(seeds)) for seen in of[~floors])
+    assert all(seen >= {0, 1, 2} for seen in of[floors])
     for task in tasks:
         of_task = runs[runs.task == task].groupby("condition").sparsity.apply(set)
         assert of_task["prune_pretrain"] >= sparsities and of_task["info_deletion"] >= sparsities
         assert {"dense", "from_scratch", "majority"} <= set(of_task.index)
-        if name == "bert-tiny":
-            assert of_task["prune_downstream"] == {0.5, 0.7, 0.8}
+        if name in ("bert-tiny", "minilm"):
+            assert of_task["prune_downstream"] >= {0.5, 0.8}
 
 
-def test_bert_tiny_fine_tunes_equally_long_in_all_conditions():
+@pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
+def test_real_models_fine_tune_equally_long_in_all_conditions(name):
     """Else what information deletion wins back could be epochs."""
-    found = claims.judge(reference.rows("bert-tiny"), [3, 4, 11])
+    found = claims.judge(reference.rows(name), [3, 4, 11])
     assert found and not any("fine-tuned longer" in each.evidence for each in found.values())
 
 
@@ -147,7 +149,7 @@ def test_with_more_rows_pre_training_is_worth_less():
     assert gains[800] > gains[2_000] > gains[8_000]
 
 
-@pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
+@pytest.mark.parametrize("name", ["bert-tiny", "minilm", "minilm-unequal"])
 def test_the_notes_say_what_was_cut_down(name):
     note = reference.note(name)
     assert (
@@ -159,7 +161,7 @@ def test_the_notes_say_what_was_cut_down(name):
     assert not reference.rows(name).model.str.contains("google/", case=False).any()
 
 
-@pytest.mark.parametrize("name", ["bert-tiny", "minilm"])
+@pytest.mark.parametrize("name", ["bert-tiny", "minilm-unequal"])
 def test_low_sparsities_cost_little_and_90_percent_takes_most_of_the_transfer(name):
     rows = reference.rows(name)
     mean = (

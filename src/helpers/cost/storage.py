@@ -351,7 +351,7 @@ def shape_sizes(
         Columns ``model``, ``format``, ``sparsity``, ``bytes``.
     """
     sizes = matrices_of(**check_shape(shape))
-    sparsities, forms = dict.fromkeys(sparsities), dict.fromkeys(forms)  # each once
+    sparsities, forms = list(dict.fromkeys(sparsities)), list(dict.fromkeys(forms))  # each once
     total = dict.fromkeys([(form, s) for form in forms for s in sparsities], 0)
     generator = torch.Generator().manual_seed(seed)
     for size, count in sizes.items():

@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 import torch
 from huggingface_hub import ModelCard
@@ -145,7 +146,7 @@ def test_the_front_matter_is_the_hubs(exported, card):
         ]
         assert (
             result.metric_value == pytest.approx(mine.value.mean(), abs=5e-5)
-            and result.dataset_split == "validation"
+            and result.dataset_split == tasks.get(result.dataset_config).validation
         )
 
 
@@ -233,3 +234,13 @@ def test_an_earlier_onnx_file_does_not_stay(exported, micro, tmp_path):
     (tmp_path / "model.onnx").write_text("of another model")
     export_model(Run("prune_pretrain", "cola", 0.7, profile=micro), tmp_path, rows, store)
     assert not (tmp_path / "model.onnx").exists() and (tmp_path / "README.md").exists()
+
+
+def test_the_card_tells_learning_rates_and_splits_apart(micro):
+    task = tasks.Task("mine", ("text",), ("no", "yes"), data="mine.csv", validation="test")
+    run = Run("prune_pretrain", "mine", 0.5, 0, profile=micro.replace(own_tasks=(task,)))
+    row = {"task": "mine", "condition": "prune_pretrain", "metric": "accuracy", "value": 0.5}
+    rates = pd.DataFrame([row | {"learning_rate": rate} for rate in (1e-3, 2e-3)])
+    results = export._metadata(run, rates, "name", "mit", "bert").eval_results
+    assert len({result.metric_name for result in results}) == 2
+    assert {(result.dataset_config, result.dataset_split) for result in results} == {(None, "test")}

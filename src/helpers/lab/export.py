@@ -163,16 +163,21 @@ def _metadata(run, scores, name, license, family):
     profile = run.profile
     hub_ids = {hub for corpus, _ in profile.pretraining.corpora if (hub := _hub_id(corpus[0]))}
     hub_ids |= {data for task in _tasks(profile, scores) if (data := _public_data(profile, task))}
+    own = {task.name: task for task in profile.own_tasks}
+    task_of = lambda row: own.get(row.task) or tasks.get(row.task)
+    several = scores.learning_rate.nunique() > 1
+    rate = lambda row: f", learning rate {row.learning_rate:g}" if several else ""
+    split = lambda task: task.validation if isinstance(task.validation, str) else task.train
     results = [
         EvalResult(
             task_type="text-classification",
             task_name=f"{tasks.title(row.task)}, after fine-tuning",
             # the hub groups by task: only this tells conditions apart
-            metric_name=f"{row.metric} ({CONDITIONS[row.condition].label})",
+            metric_name=f"{row.metric} ({CONDITIONS[row.condition].label}{rate(row)})",
             dataset_type=_public_data(profile, row.task) or row.task,
             dataset_name=tasks.title(row.task),
-            dataset_config=row.task,
-            dataset_split="validation",
+            dataset_config=task_of(row).config or (None if row.task in own else row.task),
+            dataset_split=split(task_of(row)),
             metric_type=row.metric,
             metric_value=round(row.value, 4),
         )

@@ -4,8 +4,12 @@ import torch
 
 
 def magnitude_mask(weight, sparsity):
-    places = weight.abs().flatten().argsort().argsort()  # each entry's rank
-    return (places >= round(weight.numel() * sparsity)).reshape(weight.shape)
+    count = round(weight.numel() * sparsity)
+    if count == 0:
+        return torch.ones_like(weight, dtype=torch.bool)
+    ranks = weight.abs().flatten().argsort().argsort().view(weight.shape)  # all different
+    threshold = ranks.flatten().kthvalue(count).values
+    return ranks > threshold
 
 
 def kept_norm(weight, mask):

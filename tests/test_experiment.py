@@ -751,3 +751,13 @@ def test_resuming_with_other_values_is_refused(make, tokenizer, text, tmp_path, 
     with pytest.raises(ValueError, match=f"{then}, now it is {now}"):
         train(values | change)
     assert train(values).state.global_step == 6
+
+
+def test_a_checkpoint_that_is_there_needs_no_text_and_no_burn_in(micro, tmp_path):
+    text = {"text": "nobody/nothing", "text_config": None, "burn_in_steps": 3}
+    run = Run("prune_pretrain", "cola", 0.5, profile=micro.replace(pretraining=text))
+    checkpoint, store = runs.checkpoint_of(run), RunStore(tmp_path)
+    names = lambda: [task.name for task in experiment._tasks([run], tmp_path)]
+    assert names() == [checkpoint.burn_in_key, checkpoint.key, run.key]
+    (store.folder / "checkpoints" / checkpoint.key).mkdir(parents=True)
+    assert names() == [checkpoint.key, run.key]

@@ -342,7 +342,7 @@ def rehearse_metric(task):
 
 def _tasks(runs, folder):
     """Each run, and once, ahead of all that need it, its checkpoint with its burn-in and text."""
-    tasks = {}
+    tasks, store = {}, RunStore(folder)
 
     def add(name, function, run, needs=()):
         tasks.setdefault(name, Task(name, function, (run, folder), tuple(needs)))
@@ -352,7 +352,7 @@ def _tasks(runs, folder):
         needs = []
         if checkpoint := checkpoint_of(run):
             values = run.profile.pretraining
-            made = RunStore(folder).has_checkpoint(checkpoint.key)
+            made = store.has_checkpoint(checkpoint.key)
             if not made and (values.burn_in_steps or values.text != profiles.POCKET):
                 needs = add(checkpoint.burn_in_key, _only_prepare, run)
             needs = add(checkpoint.key, _only_pretrain, run, needs)

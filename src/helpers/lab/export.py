@@ -163,10 +163,10 @@ def _metadata(run, scores, name, license, family):
     profile = run.profile
     hub_ids = {hub for corpus, _ in profile.pretraining.corpora if (hub := _hub_id(corpus[0]))}
     hub_ids |= {data for task in _tasks(profile, scores) if (data := _public_data(profile, task))}
-    own = {task.name: task for task in profile.own_tasks}
-    task_of = lambda row: own.get(row.task) or tasks.get(row.task)
+    task_of = lambda row: tasks.get(row.task, profile)
     several = scores.learning_rate.nunique() > 1
     rate = lambda row: f", learning rate {row.learning_rate:g}" if several else ""
+    config = lambda task: task.config or (None if task.data else task.name)
     split = lambda task: task.validation if isinstance(task.validation, str) else task.train
     results = [
         EvalResult(
@@ -176,7 +176,7 @@ def _metadata(run, scores, name, license, family):
             metric_name=f"{row.metric} ({CONDITIONS[row.condition].label}{rate(row)})",
             dataset_type=_public_data(profile, row.task) or row.task,
             dataset_name=tasks.title(row.task),
-            dataset_config=task_of(row).config or (None if row.task in own else row.task),
+            dataset_config=config(task_of(row)),
             dataset_split=split(task_of(row)),
             metric_type=row.metric,
             metric_value=round(row.value, 4),
@@ -204,9 +204,7 @@ def _tasks(profile, scores):
 
 def _public_data(profile, name):
     """The hub id of a task's data; None for a file, whose path tells others nothing."""
-    own = {task.name: task for task in profile.own_tasks}
-    data = own[name].data if name in own else profile.fine_tuning.glue
-    return _hub_id(data)
+    return _hub_id(tasks.get(name, profile).data or profile.fine_tuning.glue)
 
 
 def _hub_id(name):

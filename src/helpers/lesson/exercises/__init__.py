@@ -26,6 +26,7 @@ import torch
 
 from ..saying import say
 
+NO_RETURN = "Your function returns None. Is a `return` missing at its end?"
 # Of masks: what a threshold at place count - 1 does at 0%
 NOTHING = (
     "At 0% everything is pruned, and nothing should be. Do you look up the last pruned entry at "
@@ -210,7 +211,7 @@ def _guarded(function, exercise, answers):
                     f"it was. {_how_to_copy(before)}"
                 )
         if answer is None and not exercise.none:
-            raise Wrong("Your function returns None. Is a `return` missing at its end?")
+            raise Wrong(NO_RETURN)
         return answer
 
     return call
@@ -301,6 +302,24 @@ def number(value):
     except (TypeError, ValueError, RuntimeError):
         pass
     raise Wrong(f"Return one number. You return {described(value)}.")
+
+
+def is_row(answer, count):
+    """Whether an answer is so many numbers in a row, such as a tuple or an array.
+
+    Parameters
+    ----------
+    answer : object
+    count : int
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        return np.shape(answer) == (count,)
+    except ValueError:  # its parts have different shapes
+        return False
 
 
 def mask_like(weight, mask, name=None):

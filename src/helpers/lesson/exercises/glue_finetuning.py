@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from ...analysis import interval
-from . import Wrong, described, exercise, number
+from . import NO_RETURN, Wrong, described, exercise, is_row, number
 
 
 def _check_constant_accuracy(function):
@@ -61,9 +61,7 @@ def constant_accuracy(train_labels, labels):
 def _check_t_interval(function):
     for values in ([70.0, 73.0, 71.0], [0.81, 0.84, 0.79, 0.83, 0.82]):
         answer = function(values)
-        if not isinstance(answer, (tuple, list, np.ndarray, pd.Series)) or [
-            np.ndim(part) for part in answer
-        ] != [0, 0, 0]:
+        if not is_row(answer, 3):
             raise Wrong(
                 f"Return three numbers: mean, lower end, upper end. You return {described(answer)}."
             )
@@ -220,7 +218,7 @@ def _check_free_up_to(function):
     )
     value = function(first, 1.0)
     if value is None:
-        raise Wrong("Your function returns None. Is a `return` missing at its end?")
+        raise Wrong(NO_RETURN)
     value = _sparsity(value)
     if value != 0.2:
         said = {

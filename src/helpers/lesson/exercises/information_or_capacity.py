@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from . import Wrong, described, exercise, number
+from . import Wrong, described, exercise, is_row, number
 
 
 def _check_diagnosis(function):
@@ -85,9 +85,7 @@ def diagnosis(accuracy, train_loss, dense_accuracy, dense_loss):
 def _check_split_loss(function):
     for dense, deleted, pruned in ((80.0, 74.0, 71.0), (80.0, 82.0, 79.0), (80.0, 78.0, 78.5)):
         answer = function(dense, deleted, pruned)
-        if not isinstance(answer, (tuple, list, np.ndarray, pd.Series)) or [
-            np.ndim(part) for part in answer
-        ] != [0, 0]:
+        if not is_row(answer, 2):
             raise Wrong(
                 f"Return two numbers, `deletion, restriction`. You return {described(answer)}."
             )
